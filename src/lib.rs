@@ -245,6 +245,12 @@
 //! `tests/api/audit/fields.rs` plays every type of event and compares every field on every route
 //! with the published table. A new field fails that test until a scene records it.
 //!
+//! **Feedback.** The words of an item can be erased, and what the rules need of it cannot. The entry of
+//! a rejection therefore lists its items without their words, and the state keeps that list for each
+//! stage until the stage approves or rejects again ([`domain::task::Item`]). Whether an item still
+//! needs an answer follows from the entries alone: a submission settles all items, and an erasure
+//! those whose words it removed. The notes keep words and answers, also while other stages decide.
+//!
 //! **Identity.** [`domain::values::identity`] defines what an id, a name, a label and a text may
 //! hold. Input is strict: a body is parsed as a type that is
 //! [`domain::values::outside::FromOutside`], or rejected. Rows are not: deserializing accepts what

@@ -77,6 +77,13 @@ pub struct Submit {
     /// where it can be fetched. Can be given several times.
     #[arg(id = "files", long = "file", value_name = "FILE[=URL]")]
     pub files: Vec<String>,
+    /// An item of the feedback that the revision does what it asks for, such as 5.1. Can be given
+    /// several times.
+    #[arg(long = "done", value_name = "ITEM")]
+    pub done: Vec<String>,
+    /// An item that it does not, and why. Can be given several times.
+    #[arg(long = "declined", value_name = "ITEM=TEXT")]
+    pub declined: Vec<String>,
     /// What surrounds the command.
     #[command(flatten)]
     pub sending: Sending,
@@ -115,13 +122,19 @@ pub struct Decide {
     /// The revision of the work.
     #[arg(long, value_name = "N")]
     pub revision: Option<u32>,
-    /// `reject`: the reasons in short; required.
+    /// `reject`: what is wrong in short; required. `approve`: remarks that do not block.
     #[arg(long, value_name = "TEXT", required_if_eq("verb", "reject"))]
     pub feedback: Option<String>,
-    /// `reject`: a point that must be mended. Can be given several times.
+    /// `reject`: one of the stage's reasons, by its key.
+    #[arg(long, value_name = "KEY", requires = "feedback")]
+    pub cause: Option<String>,
+    /// `reject`: an item that must be mended. Can be given several times.
     #[arg(long = "blocking", value_name = "TEXT", requires = "feedback")]
     pub blocking: Vec<String>,
-    /// `reject`: the buyer may read the feedback.
+    /// An item that need not be. Can be given several times.
+    #[arg(long = "could", value_name = "TEXT", requires = "feedback")]
+    pub could: Vec<String>,
+    /// The buyer may read the feedback.
     #[arg(long, requires = "feedback")]
     pub share: bool,
     /// `reject`: the stage to return to.

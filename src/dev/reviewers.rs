@@ -117,9 +117,13 @@ fn detail(problem: &Problem) -> String {
 fn command(script: &Script, (stage, task): (&Stage, &TaskView), actor: &ActorId) -> Map<String, Value> {
     let feedback = script.feedback.as_ref();
     let mut body = match script.decide {
-        Decide::Approve => json!({ "type": "stage_approved" }),
+        Decide::Approve => json!({ "type": "stage_approved", "feedback": feedback }),
         Decide::Reject => {
-            let feedback = feedback.map_or_else(|| json!({ "summary": "Rejected by a script." }), |given| json!(given));
+            let mut feedback =
+                feedback.map_or_else(|| json!({ "summary": "Rejected by a script." }), |given| json!(given));
+            if let (None, Some(reason)) = (feedback.get("reason"), stage.on_reject.reasons.first()) {
+                feedback["reason"] = json!(reason.key);
+            }
             json!({ "type": "stage_rejected", "feedback": feedback })
         }
         Decide::Escalate => {
@@ -128,6 +132,9 @@ fn command(script: &Script, (stage, task): (&Stage, &TaskView), actor: &ActorId)
             json!({ "type": "stage_escalated", "to": to, "reason": reason })
         }
     };
+    if let Some(members) = body.as_object_mut() {
+        members.retain(|_, value| !value.is_null());
+    }
     for (name, value) in
         [("stage", json!(task.stage.key)), ("round", json!(task.round)), ("revision", json!(task.revision))]
     {

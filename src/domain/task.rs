@@ -19,6 +19,7 @@ pub mod event;
 pub mod evolve;
 pub mod facts;
 pub mod forecast;
+mod item;
 mod ledger;
 pub mod limits;
 pub mod notes;
@@ -41,6 +42,7 @@ pub mod view;
 pub mod why;
 
 pub use actor_tag::{ActorTag, TagSecret};
+pub use item::Item;
 pub use ledger::{Ledger, Wait};
 pub use outcome::{Cause, Decision, Outcome, PanelState, Verdict};
 pub use phase::{
@@ -128,6 +130,9 @@ pub struct Record {
     /// The panels that have approved in the latest round.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) panels: Vec<PanelKey>,
+    /// The items of the feedback with which it last rejected, until it is approved.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) items: Vec<Item>,
     /// Whether another party than the reviewing one ever decided an escalation of it. Never reset.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) overridden: bool,

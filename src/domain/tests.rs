@@ -9,6 +9,7 @@ mod details;
 mod erasure;
 mod exhaustive;
 mod facts;
+mod feedback;
 mod golden;
 mod grid;
 mod laws;

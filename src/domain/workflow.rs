@@ -32,8 +32,8 @@ pub use finding::{Mistake, MistakeCode, Warning, WarningCode};
 pub use parse::Parsed;
 pub use review::{Approvals, Group, Panel, Quorum, ReviewRule, Voting};
 pub use rules::{
-    CancellationRule, EscalationRule, EscalationTimeout, OnExhausted, OnReject, QuestionRule, StageDeadline,
-    StageTimeout,
+    Answers, CancellationRule, EscalationRule, EscalationTimeout, OnExhausted, OnReject, QuestionRule, Reason,
+    StageDeadline, StageTimeout,
 };
 
 /// The example definition of the contract, which the demo and new trials use.

@@ -53,10 +53,10 @@ macro_rules! tools {
 
 tools! {
     ListTasks "list_tasks" "List tasks" "List your tasks, latest opened first, 10 unless `limit` says otherwise. Of each, `phase`, `waiting_on` and `allowed` say where it stands and which commands you may send. With `waiting_on`: \"partner\" you get those that wait for you.";
-    GetTask "get_task" "Read a task" "Read a task: where it stands, whom it waits on, and the commands that you may send now (`allowed`). If a reviewer returned the work, `work_list` has each point that the next revision must answer.";
+    GetTask "get_task" "Read a task" "Read a task: where it stands, whom it waits on, and the commands that you may send now (`allowed`). If a reviewer returned the work, `work_list` has each point: those with `must_answer` need an answer in your next submission.";
     Why "why" "Ask why a task waits" "Ask why a task waits, until when, and for every command whether you could send it now and if not, why not.";
     Wait "wait" "Wait for a change" "Wait until the task's status is another than at `after`, at most 50 seconds. If `changed` is false and `ended` is false, call it again with `after` set to `next_after`; go on for as long as people review, which may take days. If `changed` is true, read the task with `get_task`. If `ended` is true, the task has ended: do not call again.";
-    SubmitWork "submit_work" "Submit work" "Submit a revision of your work for review, with a summary, references to artifacts (their SHA-256 and optionally where they are), or both.";
+    SubmitWork "submit_work" "Submit work" "Submit a revision of your work for review, with a summary, references to artifacts (their SHA-256 and optionally where they are), or both. Answer the feedback that returned the work in `answers`: for each point of `work_list` its `item`, and `done`, or `declined` with a `text` that says why. Points with `must_answer` need an answer.";
     PostUpdate "post_update" "Post an update" "Tell the buyer how the work gets on: a message, a percentage, or when you expect to finish. It decides nothing.";
     Ask "ask" "Ask a question" "Ask the buyer or the platform a question about the stage, if you cannot go on without the answer. One question is open at a time. Give `stage`, `round` and `revision` as you read them with get_task.";
     Answer "answer" "Answer a question" "Answer the open question that the task's `question` shows: with its `seq` as `question`, and an `option` or an `answer`.";

@@ -139,7 +139,7 @@ async fn refused(
     (choice, problem, filled): (Choice, Problem, Filled),
 ) -> Result<Response, PageError> {
     let frame = visitor.untitled();
-    if problem.code() == Code::InvalidBody {
+    if matches!(problem.code(), Code::InvalidBody | Code::UnansweredFeedback) {
         let mistakes = mistakes::of(problem.errors(), choice, &filled.typed, frame.t);
         return again(state, visitor, task, (StatusCode::UNPROCESSABLE_ENTITY, Filled { mistakes, ..filled })).await;
     }

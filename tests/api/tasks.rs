@@ -4,6 +4,7 @@ mod bulk;
 mod cancellations;
 mod claims;
 mod demo_path;
+mod feedback;
 mod inbox;
 mod lists;
 mod panels;

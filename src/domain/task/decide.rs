@@ -9,6 +9,7 @@ mod cancel;
 mod clock;
 mod draft;
 mod escalate;
+mod feedback;
 mod hold;
 mod input;
 mod question;
@@ -19,6 +20,7 @@ mod timer;
 
 use chrono::TimeDelta;
 use draft::{By, Draft};
+use review::Ballot;
 
 use crate::domain::values::id::{StageKey, TaskId};
 use crate::domain::values::party::{Party, Sender};
@@ -134,8 +136,8 @@ fn decide_command(mut draft: Draft<'_>, command: &Command) -> Result<Transition,
     match &command.action {
         Action::WorkSubmitted(body) => review::submit(&mut draft, command, body)?,
         Action::StatusUpdated(body) => review::update_status(&mut draft, command, body)?,
-        Action::StageApproved(_) => review::vote(&mut draft, command, None)?,
-        Action::StageRejected(body) => review::vote(&mut draft, command, Some(body))?,
+        Action::StageApproved(body) => review::vote(&mut draft, command, Ballot::Approve(body))?,
+        Action::StageRejected(body) => review::vote(&mut draft, command, Ballot::Reject(body))?,
         Action::StageEscalated(body) => escalate::raise(&mut draft, command, body)?,
         Action::EscalationResolved(body) => escalate::resolve(&mut draft, command, body)?,
         Action::QuestionAsked(body) => question::ask(&mut draft, command, body)?,
@@ -213,6 +215,9 @@ fn late_decision(task: &Task, command: &Command) -> LateDecision {
         feedback: None,
         advice: None,
     };
+    if let Action::StageApproved(body) = &command.action {
+        late.feedback.clone_from(&body.feedback);
+    }
     if let Action::StageRejected(body) = &command.action {
         late.feedback.clone_from(&body.feedback);
         late.return_to.clone_from(&body.return_to);

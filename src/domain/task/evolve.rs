@@ -10,12 +10,13 @@ use crate::domain::workflow::{ClockKind, Stage, StageDeadline, Submission, Workf
 
 use super::event::{
     ClockTimes, EscalationResolved, Event, Fact, Opened, QuestionAsked, QuestionEnd, Resolution, StageEscalated,
-    VoteRecorded,
+    StageRejected, VoteRecorded,
 };
 use super::question::{AnswerClock, ClosedQuestion, Question, Questions};
 use super::{
-    Asked, Cause, Checkpoint, Clock, Closed, Decision, Escalation, FORMAT, Hold, Ledger, Open, Outcome, PanelState,
-    PausedClock, PausedReview, Phase, Raiser, Record, ResponseClock, Review, Tally, Task, Verdict, Vote, WindDown,
+    Asked, Cause, Checkpoint, Clock, Closed, Decision, Escalation, FORMAT, Hold, Item, Ledger, Open, Outcome,
+    PanelState, PausedClock, PausedReview, Phase, Raiser, Record, ResponseClock, Review, Tally, Task, Verdict, Vote,
+    WindDown,
 };
 
 /// The task after `event`. `None` stands for a task that is not opened yet.
@@ -90,6 +91,7 @@ impl Task {
             Fact::StageEntered { returned, clock } => self.enter(workflow, event, *returned, clock.as_ref()),
             Fact::WorkSubmitted { revision, clock, .. } => {
                 self.handed_in(*revision, actor_ref(event));
+                self.settle(|_| true);
                 self.start_review(workflow, at, clock.as_ref());
             }
             Fact::StatusUpdated { percent, eta, .. } => {
@@ -98,7 +100,7 @@ impl Task {
             }
             Fact::VoteRecorded(vote) => self.voted(event, vote),
             Fact::StageApproved { revision, .. } => self.decided(workflow, event, Verdict::Approved, *revision),
-            Fact::StageRejected(rejected) => self.decided(workflow, event, Verdict::Rejected, rejected.revision),
+            Fact::StageRejected(rejected) => self.rejected(workflow, event, rejected),
             Fact::StageEscalated(escalated) => self.escalated(workflow, event, escalated),
             Fact::EscalationResolved(resolved) => self.resolved(workflow, at, resolved),
             Fact::QuestionAsked(asked) => self.asked(workflow, event, asked),
@@ -120,8 +122,11 @@ impl Task {
             | Fact::Opened(_)
             | Fact::ReviewWithdrawn {}
             | Fact::CancellationAcknowledged { .. }
-            | Fact::LateDecisionRecorded(_)
-            | Fact::PersonalDataErased(_) => {}
+            | Fact::LateDecisionRecorded(_) => {}
+            // Nobody can be asked to answer words that are gone.
+            Fact::PersonalDataErased(erased) => {
+                self.settle(|item| erased.entries.binary_search(&item.id.seq()).is_ok())
+            }
         }
     }
 
@@ -204,6 +209,9 @@ impl Task {
             let (seq, round, party, decided_at) = (event.seq, self.round, event.party, event.recorded_at);
             record.decision = Some(Decision { seq, round, decision, revision, party, decided_at });
             record.approvers = approvers;
+            if decision == Verdict::Approved {
+                record.items.clear();
+            }
             if decision == Verdict::Rejected {
                 record.panels.clear();
             } else if event.party == stage.reviewer.into() {
@@ -211,6 +219,19 @@ impl Task {
                 record.panels = stage.panels().iter().map(|panel| panel.key.clone()).collect();
                 record.panels.sort_unstable();
             }
+        }
+    }
+
+    /// Records a rejection with its items. A second one of the same round, by the party that must
+    /// decide, adds to the first.
+    fn rejected(&mut self, workflow: &Workflow, event: &Event, rejected: &StageRejected) {
+        let again = self.decision(self.stage).is_some_and(|decision| decision.round == self.round);
+        self.decided(workflow, event, Verdict::Rejected, rejected.revision);
+        if let Some(record) = self.stages.get_mut(self.stage) {
+            if !again {
+                record.items.clear();
+            }
+            record.items.extend(rejected.items.iter().copied().map(Item::from));
         }
     }
 
@@ -350,6 +371,7 @@ impl Task {
         self.platform_raisers.clear();
         for record in &mut self.stages {
             record.approvers.clear();
+            record.items.clear();
         }
     }
 }

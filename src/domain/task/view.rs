@@ -13,7 +13,7 @@ use crate::domain::workflow::Workflow;
 
 use super::command::CommandType;
 use super::decide::allowed;
-use super::event::WorkflowRef;
+use super::event::{ItemId, WorkflowRef};
 use super::notes::{Notes, Returned, Submitted};
 use super::refusal::Refusal;
 use super::seats;
@@ -107,9 +107,14 @@ pub struct TaskView {
     /// The latest submission; null if there is none or the task has ended (the trail keeps it).
     #[schema(required = true)]
     pub submission: Option<Submitted>,
-    /// The feedback that returned the task; null if none did, or a stage was approved since.
+    /// The feedback that returned the task, with the answers to its items. Null if none did, or the
+    /// stage that gave it was approved since; if nothing of it was answered, any stage.
     #[schema(required = true)]
     pub feedback: Option<Returned>,
+    /// The items of that feedback that the next submission must answer; absent if there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub unanswered: Vec<ItemId>,
     /// The open review, running or paused; null without one.
     #[schema(required = true)]
     pub review: Option<ReviewView>,
@@ -372,7 +377,8 @@ impl TaskView {
             stages: stages(snapshot),
             time_spent: time_spent(workflow, task, reader.at),
             submission: notes.submission.clone(),
-            feedback: notes.returned.clone(),
+            feedback: notes.returned_for(&status.stage.key).cloned(),
+            unanswered: task.unanswered(workflow),
             review: review(workflow, task, notes, reader.party),
             escalation: escalation(task, notes, reader.party),
             question: question(task, notes, reader.party),

@@ -19,7 +19,7 @@ use super::command::{
     StatusUpdated, WorkSubmitted,
 };
 use super::decide::{Input, Transition, decide};
-use super::event::{Fact, Feedback, InFlight, Resolution};
+use super::event::{Answer, Fact, Feedback, InFlight, Resolution};
 use super::refusal::Refusal;
 use super::seats::{self, Tally};
 use super::snapshot::Snapshot;
@@ -281,8 +281,8 @@ pub(in crate::domain) fn abilities(
     now: Time,
 ) -> Vec<Ability> {
     let task = &snapshot.task;
-    let (stage, party) = (task.stage_in(workflow), asker.sender.party);
-    let actions = CommandType::ALL.into_iter().flat_map(|kind| minimal(kind, task, stage, party));
+    let party = asker.sender.party;
+    let actions = CommandType::ALL.into_iter().flat_map(|kind| minimal(kind, task, workflow, party));
     let ability = |action: Action| {
         let command = action.command_type();
         let resolution = if let Action::EscalationResolved(body) = &action { Some(body.resolution) } else { None };
@@ -318,22 +318,24 @@ fn refusal(
             Err(refusal) => Some(refusal),
         },
     };
-    refusal.filter(|refusal| !matches!(refusal, Refusal::Invalid { .. })).map(|refusal| refusal.unrecorded())
+    refusal.filter(|refusal| !refusal.is_about_content()).map(|refusal| refusal.unrecorded())
 }
 
 /// The commands of a type that say the least: for `escalation_resolved`, one for each resolution.
-fn minimal(kind: CommandType, task: &Task, stage: &Stage, party: Party) -> Vec<Action> {
+fn minimal(kind: CommandType, task: &Task, workflow: &Workflow, party: Party) -> Vec<Action> {
+    let stage = task.stage_in(workflow);
     let (prose, message) = (|| Prose::parse("-").expect("a short text"), || Message::parse("-").expect("a short text"));
     let action = match kind {
         CommandType::WorkSubmitted => {
-            Action::WorkSubmitted(WorkSubmitted { summary: Some(prose()), artifacts: Vec::new() })
+            let answers = task.unanswered(workflow).into_iter().map(Answer::done).collect();
+            Action::WorkSubmitted(WorkSubmitted { summary: Some(prose()), artifacts: Vec::new(), answers })
         }
         CommandType::StatusUpdated => {
             Action::StatusUpdated(StatusUpdated { message: message(), percent: None, eta: None })
         }
-        CommandType::StageApproved => Action::StageApproved(StageApproved {}),
+        CommandType::StageApproved => Action::StageApproved(StageApproved::default()),
         CommandType::StageRejected => {
-            Action::StageRejected(StageRejected { feedback: Some(feedback(prose())), return_to: None })
+            Action::StageRejected(StageRejected { feedback: Some(feedback(stage)), return_to: None })
         }
         CommandType::StageEscalated => {
             Action::StageEscalated(StageEscalated { to: stage.default_escalation(), reason: prose() })
@@ -375,8 +377,10 @@ fn latest_question(task: &Task) -> u64 {
     task.question.map_or_else(last, |question| question.seq)
 }
 
-fn feedback(summary: Prose) -> Feedback {
-    Feedback { summary, items: Vec::new(), share_with_buyer: false }
+/// The shortest feedback that the stage accepts.
+fn feedback(stage: &Stage) -> Feedback {
+    let reason = stage.on_reject.reasons.first().map(|reason| reason.key.clone());
+    Feedback { reason, ..Feedback::new(Prose::parse("-").expect("a short text")) }
 }
 
 /// A resolution of the escalation that is open, or was when the task began to end.
@@ -392,7 +396,7 @@ fn resolved(resolution: Resolution, task: &Task, stage: &Stage) -> EscalationRes
     EscalationResolved {
         escalation,
         resolution,
-        feedback: (resolution == Resolution::Reject).then(|| feedback(Prose::parse("-").expect("a short text"))),
+        feedback: (resolution == Resolution::Reject).then(|| feedback(stage)),
         return_to: None,
         advice: None,
         to: other.filter(|_| resolution == Resolution::Redirect),

@@ -414,13 +414,14 @@ pub(super) fn check_way_out(play: &Play) {
     let stage = task.stage_in(&play.workflow);
     let named = stage.reviewers().next().map_or(party.as_str(), |id| id.as_str().trim_start_matches("u-"));
     let asked = task.waiting_question().is_some();
+    let reason = stage.on_reject.reasons.first().map_or_else(String::new, |reason| format!("reason={}", reason.key));
     let step = match task.phase() {
         PhaseName::Preparing | PhaseName::InReview if asked => format!("answer {party}"),
-        PhaseName::Preparing => format!("submit {party}"),
-        PhaseName::InReview if stage.assurance == Assurance::Bound => format!("reject {named}*"),
-        PhaseName::InReview => format!("reject {named}"),
+        PhaseName::Preparing => format!("submit {party} all"),
+        PhaseName::InReview if stage.assurance == Assurance::Bound => format!("reject {named}* {reason}"),
+        PhaseName::InReview => format!("reject {named} {reason}"),
         // Somebody who has not escalated, under a key of their own.
-        PhaseName::Escalated => format!("resolve {party}-spare^spare reject"),
+        PhaseName::Escalated => format!("resolve {party}-spare^spare reject {reason}"),
         PhaseName::OnHold => format!("resume {party}"),
         PhaseName::Cancelling => format!("ack {party} discarded"),
         PhaseName::Delivery | PhaseName::Cancelled | PhaseName::Expired | PhaseName::Failed => return,

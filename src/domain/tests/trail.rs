@@ -15,11 +15,13 @@ use crate::domain::values::party::{Party, Source};
 use crate::domain::values::time::Time;
 use crate::domain::workflow::{ClockKind, EscalationTimeout, OnExhausted, Stage, StageTimeout, Workflow};
 
+use self::feedback::Feedbacks;
 use self::panels::panel_of;
 use self::questions::Asked;
 use self::stopwatch::Stopwatch;
 use super::test_support::short;
 
+mod feedback;
 mod panels;
 mod questions;
 mod stopwatch;
@@ -52,6 +54,7 @@ pub(super) struct Reader {
     cancelling: bool,
     closed: bool,
     late: BTreeSet<(Who, usize, u32)>,
+    feedbacks: Feedbacks,
     question: Option<Asked>,
     /// How many questions were asked in this round.
     asked: u32,
@@ -84,6 +87,7 @@ impl Reader {
         let place = format!("{} {:?}", event.seq, event.fact);
         self.check_row(event, &place);
         let transition = self.led.clone().filter(|last| last.cause_seq == event.cause_seq);
+        self.feedback(workflow, event, transition.as_ref(), &place);
         self.read_fact(workflow, event, transition.as_ref(), &place);
         self.last = Some(event.clone());
         if !matches!(event.fact, Fact::QuestionClosed { why: QuestionEnd::Overtaken, .. }) {

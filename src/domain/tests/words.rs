@@ -56,6 +56,11 @@ fn stage(words: &str) -> Value {
             "self" => stage["self_approval"] = json!(true),
             "distinct" => stage["distinct_from"] = json!(list()),
             "back" => stage["on_reject"]["return_to"] = json!(list()),
+            "answers" => stage["on_reject"]["answers"] = json!("required"),
+            "reasons" => {
+                let reason = |key: &str| json!({"key": key, "name": format!("The {key}")});
+                stage["on_reject"]["reasons"] = list().into_iter().map(reason).collect();
+            }
             "rounds" => stage["on_reject"]["max_rounds"] = json!(value.parse::<u32>().unwrap()),
             "exhausted" => stage["on_reject"]["on_exhausted"] = action(value),
             "to" => stage["escalation"]["to"] = json!(list()),

@@ -120,6 +120,8 @@ key! {
     StageKey;
     /// A panel's key, unique per stage.
     PanelKey;
+    /// The key of a reason for rejections, unique per stage.
+    ReasonKey;
     /// The name that an owner gives one of its webhook endpoints.
     EndpointId;
 }

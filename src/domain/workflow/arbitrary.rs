@@ -240,6 +240,16 @@ fn on_reject(index: usize, dice: &mut Dice, parties: &[String]) -> Value {
     if dice.flip() {
         rule["on_exhausted"] = action(dice, &["escalate", "fail"], parties);
     }
+    if dice.below(4) == 1 {
+        let keys = dice.some(0, &["price", "tone", "law"].map(ToOwned::to_owned));
+        let reason = |key: &String| json!({"key": key, "name": format!("The {key}")});
+        rule["reasons"] = keys.iter().map(reason).collect();
+    }
+    match dice.below(4) {
+        1 | 2 => rule["answers"] = json!("required"),
+        3 => rule["answers"] = json!("optional"),
+        _ => {}
+    }
     rule
 }
 

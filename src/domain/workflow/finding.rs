@@ -126,6 +126,7 @@ codes! {
         UnboundedWait "unbounded_wait" "A task can wait here indefinitely, since neither a clock nor the task's deadline ends the wait.";
         UnboundedRounds "unbounded_rounds" "A stage can be rejected any number of times.";
         DeadlinesExceedTask "deadlines_exceed_task" "The deadlines of the stages add up to more than the task's deadline.";
+        SingleReason "single_reason" "A stage lists a single reason for rejections, so that every rejection must name it and none says more than another.";
         PoolMayRunDry "pool_may_run_dry" "Actors who submitted the work or approved earlier stages may not approve here, which can leave fewer named reviewers than the quorum needs.";
         AllMayBeFewer "all_may_be_fewer" "`all` must approve, but actors who submitted the work or approved earlier stages may not, and are not waited for.";
         UnusedCalendar "unused_calendar" "The workflow has a calendar, but no duration is counted by it.";

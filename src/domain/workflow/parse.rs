@@ -3,6 +3,7 @@
 
 mod calendar;
 mod node;
+mod reject;
 mod review;
 #[cfg(test)]
 mod tests;
@@ -17,8 +18,8 @@ use crate::domain::values::time::Span;
 
 use super::finding::{Mistake, MistakeCode as Code, Warning};
 use super::{
-    Assurance, CancellationRule, ClockKind, EscalationRule, EscalationTimeout, OnExhausted, OnReject, QuestionRule,
-    Stage, StageDeadline, StageTimeout, Submission, TaskDeadline, Workflow, warning,
+    Assurance, CancellationRule, ClockKind, EscalationRule, EscalationTimeout, QuestionRule, Stage, StageDeadline,
+    StageTimeout, Submission, TaskDeadline, Workflow, warning,
 };
 
 /// The longest time that a partner can have to acknowledge a cancellation: 7 days.
@@ -193,7 +194,7 @@ fn stage(fields: &Fields, position: Position, clocks: Clocks) -> Read<Stage> {
     };
     let context = Context { position, clocks, reviewer, escalation_to };
     let review = review::rule(fields, &context);
-    let on_reject = on_reject(fields, &context);
+    let on_reject = reject::on_reject(fields, &context);
     let escalation = escalation.and_then(|fields| escalation_rule(fields.as_ref(), &context));
     let questions = fields.or("questions", QuestionRule::default(), |node| questions(node, clocks));
     let deadline = fields.optional("deadline", |node| deadline(node, &context));
@@ -230,30 +231,6 @@ fn stage_reference(node: &Node, position: Position, itself: bool) -> Read<StageK
         }
         Some(_) => Ok(key),
     }
-}
-
-fn on_reject(stage: &Fields, context: &Context) -> Read<OnReject> {
-    let default_target = || Ok(vec![context.position.before()?]);
-    let default_exhausted = || {
-        let to = context.escalation_to.as_ref().map_err(|reported| *reported)?;
-        Ok(OnExhausted::Escalate { to: to.first().copied().unwrap_or(Party::Platform) })
-    };
-    let Some(node) = stage.get("on_reject") else {
-        return Ok(OnReject { return_to: default_target()?, max_rounds: None, on_exhausted: default_exhausted()? });
-    };
-    let fields = node.object(&["return_to", "max_rounds", "on_exhausted"])?;
-    let return_to = fields.optional("return_to", |node| {
-        node.set(1..=50, |node| stage_reference(node, context.position, true), PartialEq::eq)
-    });
-    let max_rounds = fields.optional("max_rounds", |node| node.number(1..=1000));
-    let on_exhausted = fields.optional("on_exhausted", |node| {
-        action(node, context, |to| OnExhausted::Escalate { to }, &[("fail", OnExhausted::Fail)], None)
-    });
-    Ok(OnReject {
-        return_to: return_to?.map_or_else(default_target, Ok)?,
-        max_rounds: max_rounds?,
-        on_exhausted: on_exhausted?.map_or_else(default_exhausted, Ok)?,
-    })
 }
 
 /// Reads `{"action": …}`; with `escalate`, `to` names one of the stage's parties. `silence` is the

@@ -165,6 +165,17 @@ fn cases() -> Vec<(Value, Option<&'static str>, Vec<&'static str>)> {
         (json!([{"deadline": null, "escalation": null, "submission": "required"}]), task, vec![]),
         // Rounds.
         (json!([{}, {"on_reject": {}}]), task, vec!["/stages/1/on_reject unbounded_rounds"]),
+        // Reasons.
+        (
+            json!([{"on_reject": {"max_rounds": 2, "reasons": [{"key": "a", "name": "A"}, {"key": "b", "name": "B"}]}}]),
+            task,
+            vec![],
+        ),
+        (
+            json!([{"on_reject": {"max_rounds": 2, "reasons": [{"key": "a", "name": "A"}]}}]),
+            task,
+            vec!["/stages/0/on_reject/reasons single_reason"],
+        ),
         // Sums: each stage has two days here.
         (json!([{}, {}]), Some("P4D"), vec![]),
         (json!([{}, {}]), Some("P3DT23H"), vec!["/deadline/within deadlines_exceed_task"]),

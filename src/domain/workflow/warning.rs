@@ -23,6 +23,7 @@ pub(super) fn warnings(workflow: &Workflow) -> Vec<Warning> {
             unbounded_waits(workflow, stage, &at, &mut found);
         }
         found.extend(unbounded_rounds(stage, &at));
+        found.extend(single_reason(stage, &at));
         found.extend(pools_may_shrink(workflow, stage, &at));
         found.extend(label_of_the_service(stage, &at));
     }
@@ -97,6 +98,15 @@ fn unbounded_rounds(stage: &Stage, at: &str) -> Option<Warning> {
     let OnReject { max_rounds: None, .. } = stage.on_reject else { return None };
     let message = format!("Stage `{}` can be rejected any number of times; `max_rounds` would limit it.", stage.key);
     Some(warning(format!("{at}/on_reject"), Code::UnboundedRounds, message))
+}
+
+fn single_reason(stage: &Stage, at: &str) -> Option<Warning> {
+    let [reason] = &stage.on_reject.reasons[..] else { return None };
+    let message = format!(
+        "Every rejection of stage `{}` must name the reason `{}`, as there is no other; add reasons to tell rejections apart, or leave `reasons` out.",
+        stage.key, reason.key
+    );
+    Some(warning(format!("{at}/on_reject/reasons"), Code::SingleReason, message))
 }
 
 fn pools_may_shrink(workflow: &Workflow, stage: &Stage, at: &str) -> Vec<Warning> {

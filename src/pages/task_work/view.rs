@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::app::tasks::Desk;
 use crate::domain::audit::EntryView;
-use crate::domain::task::event::{Artifact, Feedback};
+use crate::domain::task::event::{Answer, Artifact, Feedback};
 use crate::domain::task::notes::Submitted;
 use crate::domain::task::status::StageState;
 use crate::domain::task::view::StageView;
@@ -53,6 +53,10 @@ pub(super) struct Todo {
     pub(super) anchor: Option<String>,
     /// What it is.
     pub(super) text: String,
+    /// Its id, by which it is answered and raised again; empty if it has none.
+    pub(super) id: String,
+    /// The answer: what became of it, and words.
+    pub(super) answer: Option<(String, Option<String>)>,
 }
 
 impl CameBack {
@@ -61,6 +65,8 @@ impl CameBack {
         let returned = desk.task.feedback.as_ref()?;
         let stage = words::stage(&desk.workflow, returned.stage.as_str());
         let values = [("stage", written(&stage)), ("round", returned.round.into())];
+        let answer =
+            |answer: &Answer| (words::answered(frame.t, answer.how), answer.text.as_ref().map(ToString::to_string));
         let points = returned.feedback.iter().flat_map(|feedback: &Feedback| &feedback.items).zip(1..);
         let mut points: Vec<Todo> = points
             .map(|(item, index)| Todo {
@@ -68,6 +74,8 @@ impl CameBack {
                 severity: item.severity.as_ref().map(ToString::to_string),
                 anchor: item.anchor.as_ref().map(ToString::to_string),
                 text: item.text.to_string(),
+                id: item.id.map(|id| id.to_string()).unwrap_or_default(),
+                answer: returned.answers.iter().find(|answer| Some(answer.item) == item.id).map(answer),
             })
             .collect();
         points.sort_by_key(|point| point.severity.as_deref() != Some("must"));

@@ -2,7 +2,9 @@
 //! next one sees it.
 
 use crate::domain::task::command::Meta;
-use crate::domain::task::event::{Event, Fact, Feedback, Opened, QuestionEnd, StageEscalated, StageRejected};
+use crate::domain::task::event::{
+    Event, Fact, Feedback, GivenItem, Opened, QuestionEnd, StageEscalated, StageRejected,
+};
 use crate::domain::task::refusal::Refusal;
 use crate::domain::task::seats;
 use crate::domain::task::snapshot::Snapshot;
@@ -90,6 +92,11 @@ impl<'a> Draft<'a> {
         &self.snapshot().task
     }
 
+    /// The `seq` of the next event.
+    pub(super) fn next_seq(&self) -> u64 {
+        self.expected_version + 1 + self.events.len() as u64
+    }
+
     pub(super) fn stage(&self) -> &'a Stage {
         self.task().stage_in(self.workflow)
     }
@@ -123,7 +130,7 @@ impl<'a> Draft<'a> {
 
     fn record(&mut self, fact: Fact, by: By, place: Option<(StageKey, u32)>) {
         let first = self.events.is_empty();
-        let seq = self.expected_version + 1 + self.events.len() as u64;
+        let seq = self.next_seq();
         let sender = self.sender.as_ref().filter(|_| by == By::Sender);
         let meta = self.meta.filter(|_| first);
         let (stage, round) = place.unzip();
@@ -204,10 +211,12 @@ impl<'a> Draft<'a> {
         let counted: Vec<&Vote> = self.votes(Verdict::Approved).filter(|vote| Some(&vote.actor) != resolver).collect();
         let own = resolver.map(|actor| (self.task().version(), self.tag(actor)));
         let tagged = counted.iter().map(|vote| (vote.seq, self.tag(&vote.actor)));
-        let (seqs, tags): (_, Vec<_>) = tagged.chain(own).unzip();
+        let (votes, tags): (Vec<u64>, Vec<_>) = tagged.chain(own).unzip();
         let voters = tags.into_iter().flatten().collect();
         let (revision, bound) = (self.task().revision(), self.is_bound(counted, by));
-        self.push(Fact::StageApproved { revision, votes: seqs, voters, bound }, by);
+        let (shared_feedback, internal_feedback) = by_reader(self.said(&votes));
+        let fact = Fact::StageApproved { revision, votes, voters, bound, shared_feedback, internal_feedback };
+        self.push(fact, by);
         let next = self.task().stage + 1;
         if next < self.workflow.stages.len() {
             self.enter(next, false);
@@ -222,19 +231,20 @@ impl<'a> Draft<'a> {
         let on_reject = &self.stage().on_reject;
         let exhausted = on_reject.max_rounds.is_some_and(|max| self.task().round() >= max);
         if !exhausted {
-            self.record_rejection(Some(target), by, (panel, Vec::new()));
+            self.record_rejection(Some(target), by, (panel, None));
             return self.enter(target, true);
         }
-        self.record_rejection(None, by, (panel, Vec::new()));
+        self.record_rejection(None, by, (panel, None));
         match on_reject.on_exhausted {
             OnExhausted::Escalate { to } => self.escalate(to, Cause::Exhausted, By::Service),
             OnExhausted::Fail => self.push(Fact::WorkflowFailed { cause: Cause::Exhausted }, By::Service),
         }
     }
 
-    /// `stage_rejected`, then ENTER `target` as a return.
-    pub(super) fn send_back(&mut self, target: usize, by: By, feedback: Vec<Feedback>) {
-        self.record_rejection(Some(target), by, (None, feedback));
+    /// `stage_rejected`, then ENTER `target` as a return. `resolved`: the feedback of a resolution,
+    /// and the party that resolved.
+    pub(super) fn send_back(&mut self, target: usize, by: By, resolved: Option<(Feedback, Party)>) {
+        self.record_rejection(Some(target), by, (None, resolved));
         self.enter(target, true);
     }
 
@@ -242,21 +252,29 @@ impl<'a> Draft<'a> {
         &mut self,
         target: Option<usize>,
         by: By,
-        (panel, mut feedback): (Option<&PanelKey>, Vec<Feedback>),
+        (panel, resolved): (Option<&PanelKey>, Option<(Feedback, Party)>),
     ) {
         let rejecting = || self.votes(Verdict::Rejected).filter(|vote| panel.is_none() || vote.panel.as_ref() == panel);
         let votes: Vec<u64> = rejecting().map(|vote| vote.seq).collect();
-        let counted = |seq: &u64| self.snapshot().notes.votes.iter().find(|note| note.seq == *seq);
-        feedback.extend(votes.iter().filter_map(counted).filter_map(|note| note.feedback.clone()));
-        let (shared, internal): (Vec<_>, Vec<_>) = feedback.into_iter().partition(|feedback| feedback.share_with_buyer);
+        let reviewer = self.stage().reviewer;
+        let counted = self.said(&votes).map(|feedback| (feedback, reviewer));
+        let said: Vec<(Feedback, Party)> = resolved.into_iter().chain(counted).collect();
+        let given = |(feedback, author): &(Feedback, Party)| -> Vec<GivenItem> {
+            feedback.given(feedback.share_with_buyer || *author == Party::Buyer).collect()
+        };
+        let items = said.iter().flat_map(given).collect();
+        let reasons = said.iter().filter_map(|(feedback, _)| feedback.reason.clone()).collect();
+        let (shared_feedback, internal_feedback) = by_reader(said.into_iter().map(|(feedback, _)| feedback));
         let rejected = StageRejected {
             revision: self.task().revision(),
             return_to: target.and_then(|index| self.workflow.stages.get(index)).map(|stage| stage.key.clone()),
             exhausted: target.is_none(),
             votes,
             bound: self.is_bound(rejecting(), by),
-            shared_feedback: Some(shared).filter(|list| !list.is_empty()),
-            internal_feedback: Some(internal).filter(|list| !list.is_empty()),
+            items,
+            reasons,
+            shared_feedback,
+            internal_feedback,
         };
         self.push(Fact::StageRejected(rejected), by);
     }
@@ -276,6 +294,13 @@ impl<'a> Draft<'a> {
         self.push(outcome.into(), By::Service);
     }
 
+    /// The feedback of these standing votes.
+    fn said(&self, votes: &[u64]) -> impl Iterator<Item = Feedback> {
+        let notes = &self.snapshot().notes.votes;
+        let note = |seq: &u64| notes.iter().find(|note| note.seq == *seq);
+        votes.iter().filter_map(note).filter_map(|note| note.feedback.clone())
+    }
+
     /// Whether everybody whose decision counts sent it under a credential bound to that person.
     /// Silence decides without a person.
     fn is_bound<'v>(&self, votes: impl IntoIterator<Item = &'v Vote>, by: By) -> bool {
@@ -288,6 +313,12 @@ impl<'a> Draft<'a> {
         let votes = self.task().phase.votes().unwrap_or_default();
         votes.iter().filter(move |vote| vote.decision == decision)
     }
+}
+
+/// The feedback that the buyer may read too, and that for the partner and the platform only.
+fn by_reader(feedback: impl Iterator<Item = Feedback>) -> (Option<Vec<Feedback>>, Option<Vec<Feedback>>) {
+    let (shared, internal): (Vec<_>, Vec<_>) = feedback.partition(|feedback| feedback.share_with_buyer);
+    (Some(shared).filter(|list| !list.is_empty()), Some(internal).filter(|list| !list.is_empty()))
 }
 
 /// Whether a fact leaves the round, hands in a revision, escalates, cancels or ends the task, so

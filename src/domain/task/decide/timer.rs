@@ -64,7 +64,7 @@ fn escalation_passed(draft: &mut Draft<'_>, due_at: Time) {
             draft.escalate_until(Party::Platform, cause, By::Service, None);
         }
         EscalationTimeout::Reject => {
-            draft.send_back(stage.default_return(draft.workflow).0, By::Service, Vec::new());
+            draft.send_back(stage.default_return(draft.workflow).0, By::Service, None);
         }
         EscalationTimeout::Fail => draft.close(Outcome::Failed(Cause::Deadline)),
         EscalationTimeout::Escalate { .. } | EscalationTimeout::None => {}

@@ -6,13 +6,14 @@ use utoipa::ToSchema;
 use crate::domain::task::command_type::CommandType;
 use crate::domain::task::outcome::{Cause, PanelState, Verdict};
 use crate::domain::task::phase_name::PhaseName;
-use crate::domain::values::id::{ErasureId, PanelKey, StageKey, TaskId, WorkflowKey};
+use crate::domain::values::id::{ErasureId, PanelKey, ReasonKey, StageKey, TaskId, WorkflowKey};
 use crate::domain::values::party::Party;
 use crate::domain::values::text::{Name, Prose};
 use crate::domain::values::time::Time;
 
 use super::choices::Resolution;
-use super::content::{Artifact, Feedback};
+use super::content::Artifact;
+use super::feedback::{Feedback, GivenItem};
 
 /// The opening of a task.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -53,7 +54,7 @@ pub struct VoteRecorded {
     /// The stage that a rejection returns to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub return_to: Option<StageKey>,
-    /// The reasons for a rejection.
+    /// The reasons for a rejection, or the remarks of an approval.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub feedback: Option<Feedback>,
     /// The panel that it counts for; absent in a stage without panels.
@@ -89,6 +90,12 @@ pub struct StageRejected {
     /// absent: no.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub bound: bool,
+    /// The items of the feedback that counted, without their words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub items: Vec<GivenItem>,
+    /// The reasons that it names, one for each author.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reasons: Vec<ReasonKey>,
     /// The feedback of the counted votes that the buyer may read too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shared_feedback: Option<Vec<Feedback>>,
@@ -227,7 +234,7 @@ pub struct LateDecision {
     /// The party that it would have redirected to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<Party>,
-    /// The reasons for its rejection.
+    /// The reasons for its rejection, or the remarks of its approval.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub feedback: Option<Feedback>,
     /// The advice that it gives.

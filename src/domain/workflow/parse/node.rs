@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 
 use serde_json::{Map, Value};
 
-use crate::domain::values::id::{ActorId, StageKey};
+use crate::domain::values::id::{ActorId, ReasonKey, StageKey};
 use crate::domain::values::identity::InvalidId;
 use crate::domain::values::party::Party;
 use crate::domain::values::text::{self, Text};
@@ -170,6 +170,11 @@ impl<'v> Node<'v> {
     pub(super) fn key(&self) -> Read<StageKey> {
         let key = self.string("a string")?;
         StageKey::parse(key).map_err(|error| self.report(MistakeCode::InvalidKey, error))
+    }
+
+    pub(super) fn reason_key(&self) -> Read<ReasonKey> {
+        let key = self.string("a string")?;
+        ReasonKey::parse(key).map_err(|error| self.report(MistakeCode::InvalidKey, error))
     }
 
     pub(super) fn span(&self) -> Read<Span> {

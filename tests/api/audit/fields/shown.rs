@@ -73,6 +73,11 @@ pub const SHOWN: &[(&str, &str, &[&str])] = &[
     ("task", "name", VOTES),
     ("task", "role", WORKS),
     ("task", "role", VOTES),
+    // Answers, and to the buyer those to its own items, with the items.
+    ("task", "reply", &["second work", "fourth work"]),
+    ("status", "reply", &["fourth work"]),
+    ("status", "anchor", &["reject for the buyer", "the buyer's vote"]),
+    ("status", "text", &["reject for the buyer", "the buyer's vote"]),
     ("task", "feedback", REJECTIONS),
     ("task", "severity", REJECTIONS),
     ("task", "anchor", REJECTIONS),

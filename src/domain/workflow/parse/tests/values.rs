@@ -142,6 +142,21 @@ pub(super) fn values() -> Vec<(&'static str, Value, Vec<&'static str>)> {
         ("/stages/0/quorum/approvals", json!(100), vec![]),
         ("/stages/0/quorum/approvals", json!(101), vec!["/stages/0/quorum/approvals out_of_range"]),
         ("/stages/0/quorum/rejections", json!(-1), vec!["/stages/0/quorum/rejections out_of_range"]),
+        ("/stages/1/on_reject/answers", json!("required"), vec![]),
+        ("/stages/1/on_reject/answers", json!("always"), vec!["/stages/1/on_reject/answers unknown_value"]),
+        ("/stages/1/on_reject/reasons", reasons(30), vec![]),
+        ("/stages/1/on_reject/reasons", reasons(31), vec!["/stages/1/on_reject/reasons too_many"]),
+        ("/stages/1/on_reject/reasons", json!([]), vec![]),
+        (
+            "/stages/1/on_reject/reasons",
+            json!([{"key": "tone", "name": "Tone"}, {"key": "tone", "name": "Also tone"}, {"key": "Law"}, 3]),
+            vec![
+                "/stages/1/on_reject/reasons/1/key duplicate",
+                "/stages/1/on_reject/reasons/2/key invalid_key",
+                "/stages/1/on_reject/reasons/2/name required",
+                "/stages/1/on_reject/reasons/3 wrong_type",
+            ],
+        ),
         ("/stages/1/on_reject/max_rounds", json!(0), vec!["/stages/1/on_reject/max_rounds out_of_range"]),
         ("/stages/1/on_reject/max_rounds", json!(1000), vec![]),
         ("/stages/1/on_reject/max_rounds", json!(1001), vec!["/stages/1/on_reject/max_rounds out_of_range"]),
@@ -320,4 +335,8 @@ fn every_value_that_is_wrong_is_found_where_it_is_and_nothing_else() {
     for (pointer, value, expected) in values() {
         assert_eq!(found(&with(pointer, value.clone())), expected, "{pointer} = {value}");
     }
+}
+
+fn reasons(count: usize) -> Value {
+    (0..count).map(|index| json!({"key": format!("r-{index}"), "name": "A reason"})).collect()
 }
