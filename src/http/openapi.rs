@@ -207,7 +207,7 @@ fn complete(mut document: OpenApi) -> OpenApi {
 
 /// The schemas of a workflow definition. Definitions are parsed by hand, with errors of their own,
 /// so utoipa does not learn from serde that unknown fields are refused.
-const DEFINITION: [&str; 11] = [
+const DEFINITION: [&str; 12] = [
     "WorkflowDefinition",
     "TaskDeadline",
     "Quorum",
@@ -215,6 +215,7 @@ const DEFINITION: [&str; 11] = [
     "OnExhausted",
     "EscalationDefinition",
     "QuestionDefinition",
+    "ReasonDefinition",
     "EscalationTimeout",
     "StageDeadlineDefinition",
     "StageTimeout",
