@@ -215,6 +215,7 @@ const DEFINITION: [&str; 12] = [
     "OnExhausted",
     "EscalationDefinition",
     "QuestionDefinition",
+    "ReasonDefinition",
     "EscalationTimeout",
     "StageDeadlineDefinition",
     "StageTimeout",

@@ -362,7 +362,8 @@ const MAX_ANSWER_ARTIFACTS: usize = 10;
 /// Maximum number of options of a question.
 const MAX_OPTIONS: usize = 10;
 
-fn check(meta: &Meta, action: &Action) -> Vec<Refusal> {
+/// What is missing of the context that an action needs.
+fn check_meta(meta: &Meta, action: &Action) -> Vec<Refusal> {
     let mut wrong = Vec::new();
     if action.needs_target() {
         let missing = [
@@ -375,9 +376,25 @@ fn check(meta: &Meta, action: &Action) -> Vec<Refusal> {
     if action.needs_actor() && meta.sender.actor.is_none() {
         wrong.push(Refusal::required("/actor"));
     }
-    wrong.extend(action.check_feedback());
+    wrong
+}
+
+fn check(meta: &Meta, action: &Action) -> Vec<Refusal> {
+    let mut wrong = check_meta(meta, action);
     let artifacts = match action {
-        Action::WorkSubmitted(body) => &body.artifacts[..],
+        Action::WorkSubmitted(body) => {
+            wrong.extend(feedback::check_answers(&body.answers));
+            &body.artifacts[..]
+        }
+        Action::StageApproved(body) => {
+            wrong.extend(body.feedback.iter().flat_map(feedback::check_remarks));
+            &[][..]
+        }
+        Action::StageRejected(StageRejected { feedback, .. })
+        | Action::EscalationResolved(EscalationResolved { feedback, .. }) => {
+            wrong.extend(feedback.iter().filter_map(feedback::check_length));
+            &[][..]
+        }
         Action::CancellationAcknowledged(body) => &body.artifacts[..],
         Action::CancellationRequested(body) => {
             if body.immediate && meta.sender.party != Party::Platform {
@@ -399,13 +416,7 @@ fn check(meta: &Meta, action: &Action) -> Vec<Refusal> {
             wrong.extend(check_answer(body));
             &body.artifacts[..]
         }
-        Action::StageApproved(_)
-        | Action::StageRejected(_)
-        | Action::EscalationResolved(_)
-        | Action::StageEscalated(_)
-        | Action::QuestionWithdrawn(_)
-        | Action::Held(_)
-        | Action::Resumed(_) => &[][..],
+        Action::StageEscalated(_) | Action::QuestionWithdrawn(_) | Action::Held(_) | Action::Resumed(_) => &[][..],
     };
     if artifacts.len() > MAX_ARTIFACTS {
         wrong.push(Refusal::invalid("/artifacts", "too_many", "must have at most 50 items"));

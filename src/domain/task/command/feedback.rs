@@ -11,50 +11,27 @@ use super::Action;
 impl Action {
     /// Spells out which items of feedback block, where that was left to the default.
     pub fn spell_out(&mut self) {
-        match self {
-            Self::StageApproved(body) => body.feedback.iter_mut().for_each(|feedback| feedback.spell_out(false)),
-            Self::StageRejected(body) => body.feedback.iter_mut().for_each(|feedback| feedback.spell_out(true)),
-            Self::EscalationResolved(body) => body.feedback.iter_mut().for_each(|feedback| feedback.spell_out(true)),
-            Self::WorkSubmitted(_)
-            | Self::StatusUpdated(_)
-            | Self::StageEscalated(_)
-            | Self::QuestionAsked(_)
-            | Self::QuestionAnswered(_)
-            | Self::QuestionWithdrawn(_)
-            | Self::Held(_)
-            | Self::Resumed(_)
-            | Self::CancellationRequested(_)
-            | Self::CancellationAcknowledged(_) => {}
-        }
-    }
-
-    /// The mistakes in its feedback or its answers.
-    pub(super) fn check_feedback(&self) -> Vec<Refusal> {
-        match self {
-            Self::StageApproved(body) => body.feedback.iter().flat_map(|feedback| check_remarks(feedback)).collect(),
-            Self::StageRejected(body) => body.feedback.iter().filter_map(check_length).collect(),
-            Self::EscalationResolved(body) => body.feedback.iter().filter_map(check_length).collect(),
-            Self::WorkSubmitted(body) => check_answers(&body.answers),
-            Self::StatusUpdated(_)
-            | Self::StageEscalated(_)
-            | Self::QuestionAsked(_)
-            | Self::QuestionAnswered(_)
-            | Self::QuestionWithdrawn(_)
-            | Self::Held(_)
-            | Self::Resumed(_)
-            | Self::CancellationRequested(_)
-            | Self::CancellationAcknowledged(_) => Vec::new(),
-        }
+        let (feedback, blocking) = if let Self::StageApproved(body) = self {
+            (&mut body.feedback, false)
+        } else if let Self::StageRejected(body) = self {
+            (&mut body.feedback, true)
+        } else if let Self::EscalationResolved(body) = self {
+            (&mut body.feedback, true)
+        } else {
+            return;
+        };
+        feedback.iter_mut().for_each(|feedback| feedback.spell_out(blocking));
     }
 }
 
-fn check_length(feedback: &Feedback) -> Option<Refusal> {
+/// The feedback of a rejection, as far as no stage matters.
+pub(super) fn check_length(feedback: &Feedback) -> Option<Refusal> {
     let too_many = || Refusal::invalid("/feedback/items", "too_many", "must have at most 100 items");
     (feedback.items.len() > MAX_FEEDBACK_ITEMS).then(too_many)
 }
 
 /// The feedback of an approval: it neither blocks nor rejects anything.
-fn check_remarks(feedback: &Feedback) -> Vec<Refusal> {
+pub(super) fn check_remarks(feedback: &Feedback) -> Vec<Refusal> {
     let only_reject = "is only allowed in a rejection";
     let mut wrong: Vec<Refusal> = check_length(feedback).into_iter().collect();
     if feedback.reason.is_some() {
@@ -73,7 +50,7 @@ fn check_remarks(feedback: &Feedback) -> Vec<Refusal> {
     wrong
 }
 
-fn check_answers(answers: &[Answer]) -> Vec<Refusal> {
+pub(super) fn check_answers(answers: &[Answer]) -> Vec<Refusal> {
     if answers.len() > MAX_ANSWERS {
         return vec![Refusal::invalid("/answers", "too_many", "must have at most 10,100 items")];
     }

@@ -389,8 +389,8 @@ async fn a_shared_rejection_reaches_the_buyer_and_the_next_reviewer() {
     assert_eq!(
         vote["data"]["feedback"],
         json!({ "summary": "Two things.", "share_with_buyer": true, "items": [
-            { "severity": "could", "anchor": "logo.svg", "text": "Larger margin." },
-            { "severity": "must", "anchor": "contract.pdf#page=3", "text": "Remove it." } ] })
+            { "id": "7.1", "severity": "could", "anchor": "logo.svg", "text": "Larger margin.", "blocking": false },
+            { "id": "7.2", "severity": "must", "anchor": "contract.pdf#page=3", "text": "Remove it.", "blocking": true } ] })
     );
     let page = anna.read(&page_of(&task)).await;
     let todo = page.all("[aria-labelledby=came-back] li");
