@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use axum::body::Body;
+use axum::http::Request;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use stagegate::worker::erasures::Erasures;
@@ -11,6 +13,7 @@ use stagegate::worker::timers::Timers;
 use crate::audit::transparency_log::scalar;
 use crate::harness::commands::with;
 use crate::harness::parties::{Client, Parties, new_id, text};
+use crate::harness::service::send_unchecked;
 
 use super::recount::{Reviewers, in_units, recount};
 
@@ -23,7 +26,7 @@ const BULK: usize = 100;
 
 /// Three stages, one for each party, with everything that is counted. `rounds` tells versions apart.
 fn definition(rounds: u32) -> Value {
-    json!({ "name": "Random", "deadline": { "within": "P20D" }, "stages": [
+    json!({ "name": "Random", "deadline": { "within": "P4D" }, "stages": [
         { "key": "copy", "name": "Copy", "buyer_label": "In copy", "submission": "required", "self_approval": true,
             "on_reject": { "max_rounds": rounds, "on_exhausted": { "action": "escalate", "to": "platform" } },
             "deadline": { "within": "PT30H", "on_timeout": { "action": "none" } } },
@@ -34,7 +37,7 @@ fn definition(rounds: u32) -> Value {
             "cancellation": { "in_flight": "let_finish", "grace": "PT2H" } },
         { "key": "final", "name": "Final", "buyer_label": "In final", "reviewer": "platform", "on_reject": { "return_to": ["copy", "final"] },
             "escalation": { "to": ["buyer", "platform"] },
-            "deadline": { "within": "PT40H", "on_timeout": { "action": "fail" } } } ] })
+            "deadline": { "within": "PT16H", "on_timeout": { "action": "fail" } } } ] })
 }
 
 /// Numbers that are the same in each run (xorshift64).
@@ -130,12 +133,25 @@ fn next(dice: &mut Dice, task: &Value) -> Option<(String, Value)> {
     Some((sender, with(command, &json!({ "id": new_id() }))))
 }
 
+/// A call that must succeed. Its kind of answer is compared with the contract elsewhere, which takes long for so many.
+async fn call(client: &Client, method: &str, path: &str, body: &Value) -> Value {
+    let request =
+        Request::builder().method(method).uri(path).header("authorization", format!("Bearer {}", client.credential));
+    let request = request.header("content-type", "application/json");
+    let text = if body.is_null() { String::new() } else { body.to_string() };
+    let answer = send_unchecked(&client.router, request.body(Body::from(text)).unwrap()).await;
+    assert_eq!(answer.status, 200, "{path}: {}", answer.text);
+    answer.body
+}
+
 /// The open tasks, as the platform sees them.
 async fn open_tasks(parties: &Parties) -> Vec<Value> {
     let (mut tasks, mut cursor) = (Vec::new(), String::new());
     for phase in ["preparing", "in_review", "escalated", "on_hold", "cancelling"] {
         loop {
-            let page = parties.platform.read(&format!("/api/v1/tasks?limit=100&phase={phase}{cursor}")).await;
+            let page =
+                call(&parties.platform, "GET", &format!("/api/v1/tasks?limit=100&phase={phase}{cursor}"), &Value::Null)
+                    .await;
             tasks.extend(page["items"].as_array().unwrap().iter().cloned());
             let Some(next) = page["next"].as_str() else { break };
             cursor = format!("&cursor={next}");
@@ -149,9 +165,8 @@ async fn open_tasks(parties: &Parties) -> Vec<Value> {
 async fn send(client: &Client, items: &[Value]) -> usize {
     let mut accepted = 0;
     for items in items.chunks(BULK) {
-        let answer = client.call("POST", "/api/v1/events", &json!({ "items": items })).await;
-        assert_eq!(answer.status, 200, "{}", answer.text);
-        accepted += answer.body["items"].as_array().unwrap().iter().filter(|item| item["status"] == 201).count();
+        let results = call(client, "POST", "/api/v1/events", &json!({ "items": items })).await;
+        accepted += results["items"].as_array().unwrap().iter().filter(|item| item["status"] == 201).count();
     }
     accepted
 }
@@ -238,8 +253,8 @@ async fn statistics_of_a_thousand_random_histories_are_those_of_their_exported_t
     // The histories are worth something.
     assert!(accepted > 4 * TASKS, "{accepted} commands");
     assert_eq!(before["tasks"], TASKS - TASKS / 10);
-    for end in ["delivery", "cancelled", "failed"] {
-        assert!(before["ends"][end].as_u64().unwrap() > 20, "{end}: {}", before["ends"]);
+    for end in ["delivery", "cancelled", "expired", "failed"] {
+        assert!(before["ends"][end].as_u64().unwrap() > 5, "{end}: {}", before["ends"]);
     }
     for stage in before["stages"].as_array().unwrap() {
         for figure in ["rejected", "overdue", "questions"] {
@@ -250,13 +265,11 @@ async fn statistics_of_a_thousand_random_histories_are_those_of_their_exported_t
     assert!(before["stages"][0]["escalated"]["exhausted"].as_u64().unwrap() > 5, "{}", before["stages"][0]);
     assert!(before["stages"][1]["escalated"]["deadline"].as_u64().unwrap() > 5, "{}", before["stages"][1]);
     // Erasures leave the facts as they are, and the trails still give the same numbers.
-    for actor in ["u-0", "u-1"] {
-        let body = json!({ "party": "partner", "partner_id": parties.partner_id, "actor_id": actor, "reason": "x" });
-        assert_eq!(parties.platform.call("POST", "/api/v1/erasures", &body).await.status, 202);
-    }
-    let body = json!({ "party": "buyer", "actor_id": parties.buyer_id, "reason": "x" });
+    let body = json!({ "party": "partner", "partner_id": parties.partner_id, "actor_id": "u-0", "reason": "x" });
     assert_eq!(parties.platform.call("POST", "/api/v1/erasures", &body).await.status, 202);
+    pass(&parties, TimeDelta::hours(1));
     Erasures::new(Arc::clone(&parties.service.app)).run_due().await.unwrap();
-    assert!(scalar(&parties, "select count(*) from task_events where type = 'task.personal_data_erased'").await > 500);
+    let erased = scalar(&parties, "select count(*) from task_events where type = 'task.personal_data_erased'").await;
+    assert!(erased > 300, "{erased} erasures");
     assert_eq!(compare(&parties, &reviewers).await, before);
 }
