@@ -78,6 +78,6 @@ comment on table stage_facts_start is 'One row if tasks were opened before stati
 comment on column stage_facts_start.one is 'Always true, so that there is no second row';
 comment on column stage_facts_start.at is 'Tasks that closed before have no facts, and of tasks that were opened before, counts can be too low';
 
-insert into stage_facts_start (at) select now() where exists (select from tasks) or exists (select from archived_tasks);
+insert into stage_facts_start (at) select clock_timestamp() where exists (select from tasks) or exists (select from archived_tasks);
 
 grant select on stage_facts_start to stagegate_app;

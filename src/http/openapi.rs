@@ -207,7 +207,7 @@ fn complete(mut document: OpenApi) -> OpenApi {
 
 /// The schemas of a workflow definition. Definitions are parsed by hand, with errors of their own,
 /// so utoipa does not learn from serde that unknown fields are refused.
-const DEFINITION: [&str; 12] = [
+const DEFINITION: [&str; 13] = [
     "WorkflowDefinition",
     "TaskDeadline",
     "Quorum",

@@ -261,17 +261,6 @@ class ExclusionReason(RootModel[str]):
     ]
 
 
-class FeedbackItemId(RootModel[str]):
-    root: Annotated[
-        str,
-        Field(
-            description='The id of an item of feedback: the `seq` of the entry that records it, and its position there.',
-            examples=['5.1'],
-            pattern='^[1-9][0-9]{0,15}[.][1-9][0-9]{0,2}$',
-        ),
-    ]
-
-
 class FieldErrorCode(RootModel[str]):
     root: Annotated[
         str,
@@ -326,6 +315,17 @@ class HttpsUrl(RootModel[str]):
 class InFlight(Enum):
     discarded = 'discarded'
     salvaged = 'salvaged'
+
+
+class ItemId(RootModel[str]):
+    root: Annotated[
+        str,
+        Field(
+            description='The id of an item of feedback: the `seq` of the entry that records it, and its position there.',
+            examples=['5.1'],
+            pattern='^[1-9][0-9]{0,15}[.][1-9][0-9]{0,2}$',
+        ),
+    ]
 
 
 class KeyId(RootModel[UUID]):
@@ -1281,7 +1281,7 @@ class Answer(BaseModel):
     model_config = ConfigDict(
         extra='allow',
     )
-    item: Annotated[FeedbackItemId, Field(description='The item that is answered.')]
+    item: Annotated[ItemId, Field(description='The item that is answered.')]
     how: Annotated[AnswerKindChoice, Field(description='What became of it.')]
     text: Annotated[
         Text4000 | None,
@@ -1296,7 +1296,7 @@ class AnsweredItem(BaseModel):
         extra='allow',
     )
     id: Annotated[
-        FeedbackItemId,
+        ItemId,
         Field(description='Its id, which a new rejection can name in `reopens`.'),
     ]
     anchor: Annotated[
@@ -1831,7 +1831,7 @@ class FeedbackItem(BaseModel):
         ),
     ] = None
     reopens: Annotated[
-        FeedbackItemId | None,
+        ItemId | None,
         Field(
             description='The earlier item that this one raises again. Only in a rejection.'
         ),
@@ -1861,7 +1861,7 @@ class FieldError(BaseModel):
         ),
     ]
     item: Annotated[
-        FeedbackItemId | None,
+        ItemId | None,
         Field(description='The item of feedback that is not answered (`unanswered`).'),
     ] = None
 
@@ -5481,7 +5481,7 @@ class Task(BaseModel):
         ),
     ]
     unanswered: Annotated[
-        list[FeedbackItemId] | None,
+        list[ItemId] | None,
         Field(
             description='The items of that feedback that the next submission must answer; absent if there are none.'
         ),

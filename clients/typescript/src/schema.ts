@@ -1518,7 +1518,7 @@ export interface components {
         /** @description The answer to one item. */
         Answer: {
             /** @description The item that is answered. */
-            item: components["schemas"]["FeedbackItemId"];
+            item: components["schemas"]["ItemId"];
             /** @description What became of it. */
             how: components["schemas"]["AnswerKindChoice"];
             /** @description The answer in words, 1 to 4,000 characters. Required with `declined`. */
@@ -1527,7 +1527,7 @@ export interface components {
         /** @description An item of earlier feedback, and its answer. */
         AnsweredItem: {
             /** @description Its id, which a new rejection can name in `reopens`. */
-            id: components["schemas"]["FeedbackItemId"];
+            id: components["schemas"]["ItemId"];
             /** @description The place in the work that it is about. */
             anchor?: components["schemas"]["Line500"];
             /** @description The item. */
@@ -2438,13 +2438,8 @@ export interface components {
              */
             blocking?: boolean;
             /** @description The earlier item that this one raises again. Only in a rejection. */
-            reopens?: components["schemas"]["FeedbackItemId"];
+            reopens?: components["schemas"]["ItemId"];
         };
-        /**
-         * @description The id of an item of feedback: the `seq` of the entry that records it, and its position there.
-         * @example 5.1
-         */
-        FeedbackItemId: string;
         /** @description An error in the input. */
         FieldError: {
             /**
@@ -2461,7 +2456,7 @@ export interface components {
              */
             message: string;
             /** @description The item of feedback that is not answered (`unanswered`). */
-            item?: components["schemas"]["FeedbackItemId"];
+            item?: components["schemas"]["ItemId"];
         };
         /**
          * @description What is wrong with the input, as a stable code for programs.
@@ -2692,6 +2687,11 @@ export interface components {
              */
             url: string;
         };
+        /**
+         * @description The id of an item of feedback: the `seq` of the entry that records it, and its position there.
+         * @example 5.1
+         */
+        ItemId: string;
         /** @description A key to create. What is left out is not limited. */
         KeyDefinition: {
             /** @description What the key is for, at most 200 characters. */
@@ -4698,7 +4698,7 @@ export interface components {
              */
             feedback: components["schemas"]["Returned"] | null;
             /** @description The items of that feedback that the next submission must answer; absent if there are none. */
-            unanswered?: components["schemas"]["FeedbackItemId"][];
+            unanswered?: components["schemas"]["ItemId"][];
             /** @description The open review, running or paused; null without one. */
             review: components["schemas"]["ReviewView"] | null;
             /** @description The open escalation; null without one. */

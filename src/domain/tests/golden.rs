@@ -145,6 +145,13 @@ fn older(status: Status) -> Status {
     Status { stages: stages.collect(), ..status }
 }
 
+/// Written before statistics were counted.
+fn untallied(task: &Task) -> Value {
+    let mut task = serde_json::to_value(task).unwrap();
+    task.as_object_mut().unwrap().remove("tally");
+    task
+}
+
 /// Written before texts had readers. Such a text is shown only to the parties that read everything.
 #[test]
 fn older_shapes_load_and_keep_to_the_narrower_readers() {
@@ -153,14 +160,14 @@ fn older_shapes_load_and_keep_to_the_narrower_readers() {
         |file: &str| -> Golden { serde_json::from_str(&std::fs::read_to_string(folder.join(file)).unwrap()).unwrap() };
     let Golden { trail, task, notes, status } = open("escalated.json");
     let again = Snapshot::fold(&super::test_support::parse(&brand()), &trail).unwrap();
-    assert_eq!((again.task, older(again.status)), (task, status));
+    assert_eq!((untallied(&again.task), older(again.status)), (untallied(&task), status));
     assert!(again.notes.question_for(Party::Buyer).is_some() && notes.question_for(Party::Buyer).is_none());
     assert_eq!(again.notes.question_for(Party::Partner), notes.question_for(Party::Partner));
 
     let Golden { trail, task, notes, status } = open("returned.json");
     let words = "a deadline=none remind=PT8H,PT1H within=PT40H respond=none finish business";
     let again = Snapshot::fold(&super::test_support::parse(&definition(words)), &trail).unwrap();
-    assert_eq!((again.task, older(again.status)), (task, status));
+    assert_eq!((untallied(&again.task), older(again.status)), (untallied(&task), status));
     assert!(notes.advice_for(Party::Partner).is_some() && notes.advice_for(Party::Buyer).is_none());
     assert_eq!(again.notes, notes);
 }

@@ -159,7 +159,7 @@ impl PartialSchema for ItemId {
 
 impl ToSchema for ItemId {
     fn name() -> Cow<'static, str> {
-        Cow::Borrowed("FeedbackItemId")
+        Cow::Borrowed("ItemId")
     }
 }
 

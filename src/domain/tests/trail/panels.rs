@@ -3,6 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::json;
+
 use crate::domain::task::event::{Event, VoteRecorded};
 use crate::domain::task::{PanelState, Verdict};
 use crate::domain::values::id::ActorId;
@@ -16,7 +18,8 @@ pub(super) fn panel_of<'w>(stage: &'w Stage, who: &Who) -> Option<&'w Panel> {
 }
 
 fn sits(people: &[ActorId], (_, id): &Who) -> bool {
-    id.as_ref().is_some_and(|id| people.iter().any(|person| person.as_str() == id))
+    let id = id.as_ref().and_then(|id| serde_json::from_value::<ActorId>(json!(id)).ok());
+    id.is_some_and(|id| people.contains(&id))
 }
 
 impl Reader {
