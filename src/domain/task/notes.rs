@@ -14,7 +14,7 @@ use crate::domain::values::party::{Actor, Party};
 use crate::domain::values::text::{Message, Name, Prose};
 use crate::domain::values::time::Time;
 
-use super::event::{Answer, Artifact, EscalationResolved, Event, Fact, Feedback, ItemId, Resolution};
+use super::event::{Answer, Artifact, EscalationResolved, Event, Fact, Feedback, ItemId, QuestionAsked, Resolution};
 use super::{Phase, Task};
 
 /// Texts that are still shown. Empty once the task is closed.
@@ -167,16 +167,7 @@ impl Notes {
                 }
             }
             Fact::EscalationResolved(resolved) => self.resolve(event, resolved),
-            Fact::QuestionAsked(asked) => {
-                self.question_asked = Some(Box::new(AskedNote {
-                    question: asked.question.clone(),
-                    options: asked.options.clone().unwrap_or_default(),
-                    readers: Kind::readers("data.question", event),
-                    share_with_buyer: asked.share_with_buyer,
-                    actor: event.actor.clone(),
-                    asked_at: event.recorded_at,
-                }));
-            }
+            Fact::QuestionAsked(asked) => self.ask(event, asked),
             Fact::QuestionAnswered(_) | Fact::QuestionClosed { .. } => self.question_asked = None,
             Fact::Held { reason } => self.reason.clone_from(reason),
             Fact::Resumed { .. } => self.reason = None,
@@ -196,6 +187,17 @@ impl Notes {
             | Fact::WorkflowFailed { .. }
             | Fact::PersonalDataErased(_) => {}
         }
+    }
+
+    fn ask(&mut self, event: &Event, asked: &QuestionAsked) {
+        self.question_asked = Some(Box::new(AskedNote {
+            question: asked.question.clone(),
+            options: asked.options.clone().unwrap_or_default(),
+            readers: Kind::readers("data.question", event),
+            share_with_buyer: asked.share_with_buyer,
+            actor: event.actor.clone(),
+            asked_at: event.recorded_at,
+        }));
     }
 
     fn resolve(&mut self, event: &Event, resolved: &EscalationResolved) {

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::domain::task::event::{Event, Fact};
 use crate::domain::task::notes::Notes;
