@@ -29,8 +29,9 @@ use super::{headers, live};
 use self::choice::Choice;
 use self::claim::Say;
 use self::consequence::Consequence;
+use self::notice::Notice;
 use self::offers::Offers;
-use self::page::{Loaded, News, Notice, Page};
+use self::page::{Loaded, News, Page};
 use self::panel::{Filled, has_inbox};
 use self::typed::Typed;
 
@@ -42,6 +43,7 @@ mod consequence;
 pub(super) mod head;
 mod history;
 mod mistakes;
+mod notice;
 mod offers;
 mod page;
 mod panel;

@@ -16,7 +16,7 @@ use crate::pages::session::Visitor;
 use crate::pages::texts::Texts;
 use crate::pages::times::TimeTag;
 
-use super::page::Notice;
+use super::notice::Notice;
 use super::panel::Filled;
 use super::words;
 

@@ -18,6 +18,7 @@ use super::claim::Say;
 use super::head::{self, Head};
 use super::history::History;
 use super::mistakes::Mistake;
+use super::notice::Notice;
 use super::offers::{Offers, seq_of};
 use super::panel::{Filled, Panels, action, has_inbox};
 use super::typed::{self, Target, Typed};
@@ -35,17 +36,6 @@ pub(super) struct Loaded {
     pub(super) earlier: Option<(u32, Vec<Artifact>)>,
     /// Whether the entries are older ones.
     pub(super) is_older: bool,
-}
-
-/// Something to say before all else.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Notice {
-    /// What is said.
-    pub(super) text: String,
-    /// A link to follow: address and words.
-    pub(super) link: Option<(String, String)>,
-    /// What was typed and has no place in a form: label and text.
-    pub(super) typed: Vec<(String, String)>,
 }
 
 /// The page.

@@ -12,8 +12,8 @@ use crate::pages::texts::Texts;
 use super::choice::Choice;
 use super::consequence::Consequence;
 use super::mistakes::{Mistake, reply_field};
+use super::notice::Notice;
 use super::offers::{Offer, Offers, seq_of};
-use super::page::Notice;
 use super::typed::{MAX_PIECES, MAX_POINTS, MESSAGE, PROSE, Piece, Point, Target, Typed, target};
 use super::words;
 
