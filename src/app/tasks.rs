@@ -24,7 +24,7 @@ use crate::store::tasks::transitions::{Open, Outcome, insert_opened};
 use crate::store::{self, Pool};
 use crate::telemetry::spans;
 
-use self::claims::{Claims, OfDesk};
+use self::claims::{Claims, DeskClaims};
 use self::commands::Commands;
 use self::inbox::Inbox;
 use self::load::Loader;
@@ -114,7 +114,7 @@ pub struct Desk {
     /// a link that is for none in particular.
     pub link: LinkState,
     /// Who has claimed the decision, and whether the person could.
-    pub claims: OfDesk,
+    pub claims: DeskClaims,
     /// The moment of all of these.
     pub at: Time,
 }

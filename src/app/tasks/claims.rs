@@ -39,7 +39,7 @@ pub struct Claiming {
 
 /// The claims of a task as a person sees them who may decide it.
 #[derive(Clone, Debug, Default)]
-pub struct OfDesk {
+pub struct DeskClaims {
     /// Those for the decision that the task waits for, the first to end first.
     pub standing: Vec<Claim>,
     /// Whether there is no room for another of the person's group.
@@ -121,27 +121,31 @@ impl Claims {
     /// [`Error::NotFound`].
     pub async fn list(&self, caller: &Caller, id: TaskId) -> Result<Vec<Claim>, Error> {
         let task = self.loader.find_visible(caller, id).await?;
-        let mut found = claims::list(&self.pool, &[id], self.clock.now()).await?;
-        Ok(standing(&task, found.remove(&id)))
+        self.find_standing(&task, self.clock.now()).await
+    }
+
+    async fn find_standing(&self, task: &Loaded, now: Time) -> Result<Vec<Claim>, Error> {
+        let id = task.snapshot().task.id();
+        let mut found = claims::list(&self.pool, &[id], now).await?;
+        Ok(standing(task, found.remove(&id)))
     }
 
     /// The claims of a task as a person of the caller's party sees them. A buyer is one person and has
     /// none.
-    pub(super) async fn of_desk(&self, caller: &Caller, task: &Loaded, sender: &Sender) -> Result<OfDesk, Error> {
+    pub(super) async fn of_desk(&self, caller: &Caller, task: &Loaded, sender: &Sender) -> Result<DeskClaims, Error> {
         if caller.party() == Party::Buyer {
-            return Ok(OfDesk::default());
+            return Ok(DeskClaims::default());
         }
-        let (id, now) = (task.snapshot().task.id(), self.clock.now());
-        let mut found = claims::list(&self.pool, &[id], now).await?;
+        let now = self.clock.now();
         let asker = Asker { sender, dual_control: self.dual_control };
         let decision = pending::decision(task, caller.party(), asker, now);
         let may_claim = decision.is_ok_and(|decision| check_link(caller, task, &decision).is_ok());
-        let standing = standing(task, found.remove(&id));
+        let standing = self.find_standing(task, now).await?;
         let places = Places::of(&task.workflow, &task.snapshot().task);
         let own = sender.actor.as_ref().and_then(|actor| places.iter().find(|group| group.admits(&actor.id)));
         let is_full =
             own.is_some_and(|own| standing.iter().filter(|claim| own.admits(&claim.actor.id)).count() >= own.count());
-        Ok(OfDesk { standing, is_full, may_claim })
+        Ok(DeskClaims { standing, is_full, may_claim })
     }
 
     /// Gives up an actor's claim, if there is one.

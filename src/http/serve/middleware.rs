@@ -301,15 +301,9 @@ pub(in crate::http) fn refuse_writes(
     refused: Option<Arc<Writes>>,
     mut route: impl RequestService,
 ) -> impl RequestService {
-    service_fn(move |request: Request| {
-        let checked = refused.as_ref().map_or(Ok(()), |writes| writes.check(&request));
-        let served = checked.map(|()| route.call(request));
-        async move {
-            match served {
-                Ok(serving) => serving.await,
-                Err(problem) => Ok(problem.into_response()),
-            }
-        }
+    service_fn(move |request: Request| match refused.as_ref().and_then(|writes| writes.check(&request).err()) {
+        Some(problem) => Either::Left(async move { Ok(problem.into_response()) }),
+        None => Either::Right(route.call(request)),
     })
 }
 
