@@ -129,7 +129,7 @@ impl Task {
             | Fact::LateDecisionRecorded(_) => {}
             // Nobody can be asked to answer words that are gone.
             Fact::PersonalDataErased(erased) => {
-                self.settle(|item| erased.entries.binary_search(&item.id.seq()).is_ok())
+                self.settle(|item| erased.entries.binary_search(&item.id.seq()).is_ok());
             }
         }
     }

@@ -20,7 +20,9 @@ impl Action {
         } else {
             return;
         };
-        feedback.iter_mut().for_each(|feedback| feedback.spell_out(blocking));
+        if let Some(feedback) = feedback {
+            feedback.spell_out(blocking);
+        }
     }
 }
 
