@@ -245,7 +245,8 @@ impl Player {
         let task = task?;
         let Some((_, timer)) = task.snapshot().task.next_timer() else { return Ok(None) };
         let (at, version) = (self.clock().now(), task.snapshot().task.version());
-        if self.app.tasks.commands.run_due_timers(task, 1).await? == 0 {
+        // Boxed, since it is large and the futures around it would have room for it.
+        if Box::pin(self.app.tasks.commands.run_due_timers(task, 1)).await? == 0 {
             return Ok(None);
         }
         let events = reviewers::events_after(&self.app, id, version).await?;

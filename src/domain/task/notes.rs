@@ -128,6 +128,19 @@ impl Returned {
     }
 }
 
+impl AskedNote {
+    fn new(event: &Event, asked: &QuestionAsked) -> Self {
+        Self {
+            question: asked.question.clone(),
+            options: asked.options.clone().unwrap_or_default(),
+            readers: Kind::readers("data.question", event),
+            share_with_buyer: asked.share_with_buyer,
+            actor: event.actor.clone(),
+            asked_at: event.recorded_at,
+        }
+    }
+}
+
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
@@ -167,7 +180,7 @@ impl Notes {
                 }
             }
             Fact::EscalationResolved(resolved) => self.resolve(event, resolved),
-            Fact::QuestionAsked(asked) => self.ask(event, asked),
+            Fact::QuestionAsked(asked) => self.question_asked = Some(Box::new(AskedNote::new(event, asked))),
             Fact::QuestionAnswered(_) | Fact::QuestionClosed { .. } => self.question_asked = None,
             Fact::Held { reason } => self.reason.clone_from(reason),
             Fact::Resumed { .. } => self.reason = None,
@@ -187,17 +200,6 @@ impl Notes {
             | Fact::WorkflowFailed { .. }
             | Fact::PersonalDataErased(_) => {}
         }
-    }
-
-    fn ask(&mut self, event: &Event, asked: &QuestionAsked) {
-        self.question_asked = Some(Box::new(AskedNote {
-            question: asked.question.clone(),
-            options: asked.options.clone().unwrap_or_default(),
-            readers: Kind::readers("data.question", event),
-            share_with_buyer: asked.share_with_buyer,
-            actor: event.actor.clone(),
-            asked_at: event.recorded_at,
-        }));
     }
 
     fn resolve(&mut self, event: &Event, resolved: &EscalationResolved) {

@@ -98,13 +98,13 @@ fn an_answer_is_about_a_known_item_once_and_says_why_it_declines() {
     let mut play = Play::of(&definition(REQUIRED), "submit dora; reject bo points");
     let refused = |play: &Play, step: &str| match play.try_command(step) {
         Err(refusals) => refusals,
-        Ok(command) => play.clone().send(&command).map(|_| Vec::new()).unwrap_or_else(|refusal| vec![refusal]),
+        Ok(command) => play.clone().send(&command).map_or_else(|refusal| vec![refusal], |_| Vec::new()),
     };
     let pointers = |step: &str| -> Vec<String> {
         let refusals = refused(&play, step);
-        let place = |refusal: &Refusal| match refusal {
-            Refusal::Invalid { pointer, code, .. } => format!("{pointer} {code}"),
-            other => other.to_string(),
+        let place = |refusal: &Refusal| {
+            let Refusal::Invalid { pointer, code, .. } = refusal else { return refusal.to_string() };
+            format!("{pointer} {code}")
         };
         refusals.iter().map(place).collect()
     };

@@ -239,7 +239,8 @@ fn answers(play: &Play, dice: &mut Dice) -> String {
         1 | 2 if !known.is_empty() => {
             let declined = dice.below(known.len());
             let sign = |index: usize| if index == declined { "-" } else { "" };
-            known.iter().enumerate().map(|(index, id)| format!("{}{id} ", sign(index))).collect()
+            let answers = known.iter().enumerate().map(|(index, id)| format!("{}{id}", sign(index)));
+            answers.collect::<Vec<_>>().join(" ")
         }
         3 if !known.is_empty() => dice.one(&known).to_string(),
         _ => "all".to_owned(),

@@ -201,9 +201,7 @@ impl Choice {
             }
         };
         match self {
-            Self::Approve => {
-                members.extend(typed.remarks_of_approval().map(|remarks| ("feedback".to_owned(), remarks)));
-            }
+            Self::Approve => members.extend(typed.remarks_of_approval()),
             Self::Resolve(Resolution::Approve) | Self::Withdraw | Self::Resume => {}
             Self::SendBack | Self::Resolve(Resolution::Reject) => {
                 add("return_to", &typed.return_to);

@@ -28,6 +28,7 @@ pub(super) const MESSAGE: usize = 500;
 
 /// What somebody typed, as it stands in the fields.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a box of a form")]
 pub(super) struct Typed {
     /// The value of the choice.
     pub(super) choice: String,
@@ -252,9 +253,10 @@ impl Typed {
         self.replies.iter().filter(|reply| !reply.how.is_empty() || filled(&reply.text).is_some())
     }
 
-    /// The remarks of an approval as the API takes them; none if nothing was typed.
-    pub(super) fn remarks_of_approval(&self) -> Option<Value> {
-        filled(&self.praise).map(|summary| json!({ "summary": summary, "share_with_buyer": self.praise_share }))
+    /// The member with the remarks of an approval, as the API takes it; none if nothing was typed.
+    pub(super) fn remarks_of_approval(&self) -> Option<(String, Value)> {
+        let feedback = |summary| json!({ "summary": summary, "share_with_buyer": self.praise_share });
+        filled(&self.praise).map(|summary| ("feedback".to_owned(), feedback(summary)))
     }
 
     /// The same with room for more points.
@@ -346,19 +348,17 @@ impl Typed {
 
 /// The rows of points: each has all three fields, so that they pair by their order.
 fn points(fields: &Fields) -> Vec<Point> {
-    let texts = fields.all("point-text");
-    let places = fields.all("point-where").map(Some).chain(std::iter::repeat(None));
-    let severities = fields.all("point-severity").map(Some).chain(std::iter::repeat(None));
-    let earlier = fields.all("point-reopens").map(Some).chain(std::iter::repeat(None));
-    let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
-    let rows = texts.zip(places.zip(severities.zip(earlier))).take(MAX_POINTS);
-    let point = |(what, (place, (severity, reopens))): (&str, (Option<&str>, (Option<&str>, Option<&str>)))| Point {
-        severity: text(severity),
-        anchor: text(place),
-        text: what.to_owned(),
-        reopens: text(reopens),
+    let column = |name: &str| fields.all(name).map(str::to_owned).collect::<Vec<_>>();
+    let [severities, places, texts, earlier] =
+        ["point-severity", "point-where", "point-text", "point-reopens"].map(column);
+    let at = |column: &[String], row: usize| column.get(row).cloned().unwrap_or_default();
+    let point = |row: usize| Point {
+        severity: at(&severities, row),
+        anchor: at(&places, row),
+        text: at(&texts, row),
+        reopens: at(&earlier, row),
     };
-    let mut points: Vec<Point> = rows.map(point).collect();
+    let mut points: Vec<Point> = (0..texts.len().min(MAX_POINTS)).map(point).collect();
     let rows = points.len().max(FIRST_POINTS);
     points.resize(rows, Point::default());
     points

@@ -23,14 +23,14 @@ async fn start() -> (Parties, String) {
     (parties, task)
 }
 
-fn said(items: Value) -> Value {
+fn said(items: &Value) -> Value {
     json!({ "feedback": { "summary": "Not yet.", "reason": "text", "items": items } })
 }
 
 /// A rejection of the copy with an item that blocks and one that does not.
 fn rejection(round: u32, revision: u32) -> Value {
     let items = json!([{ "text": "The price." }, { "text": "A comma.", "blocking": false }]);
-    with(reject(at("copy", round, revision), "u-eli"), &said(items))
+    with(reject(at("copy", round, revision), "u-eli"), &said(&items))
 }
 
 #[tokio::test]
@@ -55,7 +55,7 @@ async fn a_return_is_answered_item_by_item() {
     assert_eq!(done["task"]["feedback"]["answers"], answers["answers"]);
     assert_eq!(done["task"].get("unanswered"), None);
     let again = json!([{ "text": "Still the price.", "reopens": ids[0] }]);
-    let rejected = parties.partner.done(&task, &with(reject(at("copy", 2, 2), "u-eli"), &said(again))).await;
+    let rejected = parties.partner.done(&task, &with(reject(at("copy", 2, 2), "u-eli"), &said(&again))).await;
     assert_eq!(rejected["event"]["data"]["feedback"]["items"][0]["reopens"], json!(ids[0]));
     assert_eq!(rejected["events"][1]["data"]["reasons"], json!(["text"]));
 }
@@ -64,7 +64,7 @@ async fn a_return_is_answered_item_by_item() {
 async fn every_mistake_in_feedback_and_answers_is_named_at_its_place() {
     let (parties, task) = start().await;
     let copy = at("copy", 1, 1);
-    let item = |more: Value| with(reject(copy, "u-eli"), &said(json!([with(json!({ "text": "x" }), &more)])));
+    let item = |more: Value| with(reject(copy, "u-eli"), &said(&json!([with(json!({ "text": "x" }), &more)])));
     let remark = |feedback: Value| with(approve(copy, "u-eli"), &json!({ "feedback": feedback }));
     let remarked = |more: Value| remark(json!({ "summary": "x", "items": [with(json!({ "text": "x" }), &more)] }));
     let answer = |answers: Value| with(submit("u-dora"), &json!({ "answers": answers }));
@@ -107,7 +107,7 @@ async fn every_mistake_in_feedback_and_answers_is_named_at_its_place() {
 async fn a_repeated_rejection_may_leave_out_what_the_first_spelt_out() {
     let (parties, task) = start().await;
     let id = new_id();
-    let with_id = |items: Value| with(reject(at("copy", 1, 1), "u-eli"), &with(said(items), &json!({ "id": id })));
+    let with_id = |items: Value| with(reject(at("copy", 1, 1), "u-eli"), &with(said(&items), &json!({ "id": id })));
     let first = parties.partner.done(&task, &with_id(json!([{ "text": "x", "blocking": true }]))).await;
     let again = parties.partner.call("POST", &events(&task), &with_id(json!([{ "text": "x" }]))).await;
     assert_eq!((again.status, &again.body["event"]), (200, &first["event"]), "{}", again.text);
@@ -146,7 +146,7 @@ async fn a_buyer_reads_the_reasons_and_the_answers_to_its_own_items() {
     let answers = json!([{ "item": id, "how": "declined", "text": "The brand is green." }]);
     parties.partner.done(&task, &with(submit("u-dora"), &json!({ "answers": answers }))).await;
     let internal = json!([{ "text": "For our own people." }]);
-    parties.partner.done(&task, &with(reject(at("copy", 2, 2), "u-eli"), &said(internal))).await;
+    parties.partner.done(&task, &with(reject(at("copy", 2, 2), "u-eli"), &said(&internal))).await;
     let own = parties.task(&task).await["unanswered"][0].clone();
     let done = json!({ "answers": [{ "item": own, "how": "done", "text": "Only between us." }] });
     parties.partner.done(&task, &with(submit("u-dora"), &done)).await;

@@ -211,18 +211,12 @@ impl<'a> Draft<'a> {
         let counted: Vec<&Vote> = self.votes(Verdict::Approved).filter(|vote| Some(&vote.actor) != resolver).collect();
         let own = resolver.map(|actor| (self.task().version(), self.tag(actor)));
         let tagged = counted.iter().map(|vote| (vote.seq, self.tag(&vote.actor)));
-        let (votes, tags): (Vec<u64>, Vec<_>) = tagged.chain(own).unzip();
+        let (seqs, tags): (Vec<u64>, Vec<_>) = tagged.chain(own).unzip();
+        let voters = tags.into_iter().flatten().collect();
         let (revision, bound) = (self.task().revision(), self.is_bound(counted, by));
-        let (shared_feedback, internal_feedback) = by_reader(self.said(&votes));
-        let approved = Fact::StageApproved {
-            revision,
-            votes,
-            voters: tags.into_iter().flatten().collect(),
-            bound,
-            shared_feedback,
-            internal_feedback,
-        };
-        self.push(approved, by);
+        let (shared_feedback, internal_feedback) = by_reader(self.said(&seqs));
+        let fact = Fact::StageApproved { revision, votes: seqs, voters, bound, shared_feedback, internal_feedback };
+        self.push(fact, by);
         let next = self.task().stage + 1;
         if next < self.workflow.stages.len() {
             self.enter(next, false);
