@@ -237,15 +237,14 @@ event_types! {
 
 impl Fact {
     /// Whether it ends the task.
-    #[expect(clippy::wildcard_enum_match_arm, reason = "every other fact leaves the task open")]
     pub fn closes(&self) -> bool {
-        match self {
+        matches!(
+            self,
             Self::WorkflowCompleted {}
-            | Self::WorkflowCancelled {}
-            | Self::WorkflowExpired {}
-            | Self::WorkflowFailed { .. } => true,
-            _ => false,
-        }
+                | Self::WorkflowCancelled {}
+                | Self::WorkflowExpired {}
+                | Self::WorkflowFailed { .. }
+        )
     }
 }
 
