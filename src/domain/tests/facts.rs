@@ -19,6 +19,7 @@ type Counted = (u32, u64, u64, bool, [u64; 4], u64, u64, u64);
 
 /// What is open while a trail is read.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each can be open beside the others")]
 struct Reading {
     stage: String,
     revising: bool,

@@ -118,19 +118,23 @@ fn next(dice: &mut Dice, task: &Value) -> Option<(String, Value)> {
         "redirecting" => resolution("redirect", json!({ "to": if who == "platform" { "buyer" } else { "platform" } })),
         _ => return None,
     };
-    let sender = match word {
-        "submit" | "acknowledge" => "partner".to_owned(),
-        "approve" | "reject" | "escalate" => reviewer.to_owned(),
-        "ask" if phase == "preparing" => "partner".to_owned(),
-        "ask" => reviewer.to_owned(),
-        "withdraw" => text(&task["question"]["from"]),
-        "hold" => dice.pick(&[(1, "partner"), (1, "platform")]).to_owned(),
-        "cancel" => dice.pick(&[(1, "buyer"), (1, "platform")]).to_owned(),
-        _ => who,
-    };
+    let sender = sender(dice, task, (word, reviewer));
     let actor = format!("u-{}", dice.below(4));
     let command = if sender == "buyer" { command } else { with(command, &json!({ "actor": { "id": actor } })) };
     Some((sender, with(command, &json!({ "id": new_id() }))))
+}
+
+/// Who sends a command.
+fn sender(dice: &mut Dice, task: &Value, (word, reviewer): (&str, &str)) -> String {
+    match word {
+        "submit" | "acknowledge" => "partner".to_owned(),
+        "ask" if task["phase"] == "preparing" => "partner".to_owned(),
+        "approve" | "reject" | "escalate" | "ask" => reviewer.to_owned(),
+        "withdraw" => text(&task["question"]["from"]),
+        "hold" => dice.pick(&[(1, "partner"), (1, "platform")]).to_owned(),
+        "cancel" => dice.pick(&[(1, "buyer"), (1, "platform")]).to_owned(),
+        _ => text(&task["waiting_on"]),
+    }
 }
 
 /// A call that must succeed. Its kind of answer is compared with the contract elsewhere, which takes long for so many.

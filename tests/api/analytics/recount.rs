@@ -25,7 +25,7 @@ struct Stage {
 /// A closed task.
 struct Closed {
     version: u64,
-    closed_at: i64,
+    at: i64,
     micros: i64,
     outcome: &'static str,
     stages: BTreeMap<String, Stage>,
@@ -78,7 +78,7 @@ pub fn recount(export: &str, (version, reviewers): (u64, &Reviewers), (from, unt
         let fields: HashMap<String, Value> = fields.iter().filter_map(read).collect();
         tasks.extend(reader.read(&fields, reviewers));
     }
-    tasks.retain(|task: &Closed| task.version == version && (from..until).contains(&task.closed_at));
+    tasks.retain(|task: &Closed| task.version == version && (from..until).contains(&task.at));
     let stages = reviewers[&version].iter().map(|(key, _)| of_stage(key, &tasks)).collect::<Vec<_>>();
     let ended = |outcome| tasks.iter().filter(|task| task.outcome == outcome).count();
     let lives: Vec<i64> = tasks.iter().filter(|task| task.outcome == "delivery").map(|task| task.micros).collect();
@@ -123,7 +123,7 @@ impl Reader {
         };
         "closed".clone_into(&mut self.stage);
         let stages = std::mem::take(&mut self.stages);
-        Some(Closed { version: self.version, closed_at: at, micros: at - self.opened_at, outcome, stages })
+        Some(Closed { version: self.version, at, micros: at - self.opened_at, outcome, stages })
     }
 
     fn wait_until(&mut self, at: i64, reviewers: &Reviewers) {
