@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::domain::values::cell::Cell;
 use crate::store::Pool;
 
+use self::analytics::Analytics;
 use self::audit::Audit;
 use self::audit::transparency_log::Keys;
 use self::base::Base;
@@ -41,6 +42,7 @@ pub use self::error::{Archived, Error, NothingToDecide};
 pub use crate::webhook::address::Reach;
 
 pub mod access;
+pub mod analytics;
 mod archived;
 pub mod audit;
 mod base;
@@ -129,6 +131,8 @@ pub struct App {
     pub partners: Arc<Partners>,
     /// Workflows and simulations.
     pub workflows: Arc<Workflows>,
+    /// Statistics of closed tasks.
+    pub analytics: Analytics,
     /// Links for people, and their sessions.
     pub links: Arc<Links>,
     /// Erasures of personal data.
@@ -185,6 +189,7 @@ impl App {
                 loader,
                 Arc::clone(&writes),
             ),
+            analytics: Analytics::new(&base, Arc::clone(&workflows)),
             links,
             tasks,
             operations: Operations::new(&base, writes.writer.clone(), is_signing),

@@ -55,6 +55,7 @@ mod retry;
 mod wait;
 mod webhook;
 
+pub use crate::domain::analytics::Analytics;
 pub use crate::domain::audit::ProofView;
 pub use crate::domain::audit::receipt::Receipt;
 pub use crate::domain::audit::signed_note::VerifierKey;
@@ -81,6 +82,19 @@ pub struct Stagegate {
     authorization: HeaderValue,
     cell: Option<HeaderValue>,
     retry: Retry,
+}
+
+/// Which closed tasks statistics count. What is none has the default of the contract.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Selection<'a> {
+    /// The version of the workflow.
+    pub version: Option<u32>,
+    /// Tasks that closed at this time (RFC 3339) or later.
+    pub from: Option<&'a str>,
+    /// Tasks that closed before this time.
+    pub until: Option<&'a str>,
+    /// The partner; the platform names one, and a partner none.
+    pub partner_id: Option<Uuid>,
 }
 
 impl Stagegate {
@@ -194,6 +208,24 @@ impl Stagegate {
     pub async fn why(&self, task: Uuid, actor: Option<&str>) -> Result<Why, Error> {
         let path = format!("/api/v1/tasks/{task}/why");
         let query = actor.map(|actor| ("actor", actor.to_owned())).into_iter().collect();
+        self.retried(&Call { query, ..Call::new(Method::GET, &path) }).await?.json()
+    }
+
+    /// Reads the statistics of a workflow's closed tasks.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::request`].
+    pub async fn analytics(&self, workflow: &str, selection: &Selection<'_>) -> Result<Analytics, Error> {
+        let path = format!("/api/v1/workflows/{}/analytics", segment(workflow));
+        let Selection { version, from, until, partner_id } = selection;
+        let query = [
+            ("version", version.map(|version| version.to_string())),
+            ("from", from.map(ToOwned::to_owned)),
+            ("until", until.map(ToOwned::to_owned)),
+            ("partner_id", partner_id.map(|id| id.to_string())),
+        ];
+        let query = query.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
         self.retried(&Call { query, ..Call::new(Method::GET, &path) }).await?.json()
     }
 

@@ -14,6 +14,7 @@ use crate::trial;
 use self::failure::Failure;
 use self::output::Output;
 
+mod analytics;
 mod decide;
 mod failure;
 mod link;
@@ -58,6 +59,7 @@ async fn start(command: &RemoteCommand, out: &mut Output) -> Result<(), Failure>
         RemoteCommand::Wait(settings) => wait::run(settings, &client, out).await,
         RemoteCommand::Tail(settings) => tail::run(settings, client, out).await,
         RemoteCommand::Simulate(settings) => simulate::run(settings, &client, out).await,
+        RemoteCommand::Analytics(settings) => analytics::run(settings, &client, out).await,
         RemoteCommand::Link(settings) => link::run(settings, &client, out).await,
     }
 }

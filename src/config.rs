@@ -28,7 +28,9 @@ mod tests;
 mod traces;
 
 pub use cell::CellSetting;
-pub use commands::{Decide, RemoteCommand, Sending, Simulate, Submit, Tail, Verb, WaitArguments, WhyArguments};
+pub use commands::{
+    AnalyticsArguments, Decide, RemoteCommand, Sending, Simulate, Submit, Tail, Verb, WaitArguments, WhyArguments,
+};
 pub use credentials::{AuditKeys, Credentials};
 pub use database::{Database, default_data_dir, postgres_bin_dir};
 pub use dev::{Dev, DevCheck, DevCommand, Unfit};

@@ -1,4 +1,5 @@
-//! `stagegate demo`: plays one task from its opening to its delivery, step by step.
+//! `stagegate demo`: plays one task from its opening to its delivery, step by step, and another through
+//! a stage with panels.
 //!
 //! It is three clients ([`crate::client`]), with the credentials of the trial. Of the service's code
 //! it uses only the verification of proofs, which is made for clients. Each step is printed as it
@@ -23,6 +24,7 @@ use crate::trial::{Credentials, WORKFLOW};
 use self::stage::{Parties, Stage};
 
 pub mod open;
+mod panels;
 mod stage;
 
 /// How long the key that the demo makes is valid, should nothing revoke it.
@@ -89,6 +91,7 @@ pub async fn play(url: &str, credentials: &Credentials, out: &mut impl Write) ->
     legal(&mut stage).await?;
     signoff(&mut stage).await?;
     revoke_key(&mut stage, &eli).await?;
+    panels::play(&mut stage).await?;
     trail(&mut stage).await
 }
 
@@ -164,17 +167,24 @@ async fn copy(stage: &mut Stage<'_, impl Write>, eli: &Stagegate) -> Result<(), 
     let rejection = json!({
         "type": "stage_rejected", "stage": "copy", "round": 1, "revision": 1, "actor": { "id": "u-eli", "name": "Eli" },
         "feedback": { "summary": "The headline promises a refund we do not give.", "share_with_buyer": true,
-            "items": [{ "severity": "blocking", "anchor": "copy.md#L1", "text": "Say what the campaign is, not what it pays." }] },
+            "items": [{ "anchor": "copy.md#L1", "text": "Say what the campaign is, not what it pays." },
+                { "anchor": "copy.md#L4", "text": "Name the price." }] },
     });
-    let what = "Eli rejects it, under his own key, with feedback that the buyer may read.";
+    let what = "Eli rejects it, under his own key, with two points that the buyer may read.";
     stage.send_with(what, (Party::Partner, eli), rejection).await?;
+    let items = stage.items().await?;
     let revised = json!({
         "type": "work_submitted", "actor": { "id": "u-dora", "name": "Dora" }, "summary": "New headline, no promise.",
         "artifacts": [{ "name": "copy.md", "sha256": "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752" }],
+        "answers": [{ "item": items.first(), "how": "done" },
+            { "item": items.get(1), "how": "declined", "text": "The price is not fixed yet." }],
     });
-    stage.send("Dora submits a second revision.", Party::Partner, revised).await?;
-    let approval = json!({ "type": "stage_approved", "stage": "copy", "round": 2, "revision": 2 });
-    let what = "Eli approves it, and his key says who he is; the task goes on to legal.";
+    stage.send("Dora submits a second revision and answers both points.", Party::Partner, revised).await?;
+    let approval = json!({
+        "type": "stage_approved", "stage": "copy", "round": 2, "revision": 2,
+        "feedback": { "summary": "Name the price once it is fixed.", "share_with_buyer": true },
+    });
+    let what = "Eli approves it with a remark, and his key says who he is; the task goes on to legal.";
     stage.send_with(what, (Party::Partner, eli), approval).await
 }
 

@@ -202,6 +202,7 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(routes::workflows::get_workflow_version))
         .routes(routes!(routes::workflows::get_workflow_diagram))
         .routes(routes!(routes::workflows::get_workflow_diagram_svg))
+        .routes(routes!(routes::analytics::get_workflow_analytics))
         .routes(routes!(routes::simulations::simulate_workflow))
         .routes(routes!(routes::tasks::open_task, routes::tasks::list_tasks))
         .routes(routes!(routes::tasks::get_task))

@@ -22,7 +22,7 @@
 //! | [`json`] | strict parsing and JSON pointers |
 //! | [`config`], [`clock`], [`ids`] | the only readers of the environment, the time and randomness |
 //! | [`client`] | the client of a service, for programs in Rust; what `clients/` has for other languages |
-//! | [`command_line`] | the commands that speak to a running service: `submit`, `decide`, `why`, `wait`, `tail`, `simulate`, `link` |
+//! | [`command_line`] | the commands that speak to a running service: `submit`, `decide`, `why`, `wait`, `tail`, `simulate`, `analytics`, `link` |
 //! | [`trial`], [`demo`], [`check`], [`health`] | the credentials of a trial, the demo that plays a task through, offline checks of files, a look at the service from the command line |
 //! | [`telemetry`], [`causes`], [`terminal`] | logs and traces; errors with their causes; output for terminals, escaped |
 //! | `src/main.rs`, `src/serve.rs` | the binary: the command line; the start and the end of the service |
@@ -40,6 +40,7 @@
 //! | webhooks | [`domain::webhook`] | [`store::webhooks`] | [`app::webhooks`] | `routes/webhooks.rs`, `deliveries.rs` |
 //! | audit: trails, proofs, the log, exports | [`domain::audit`] | [`store::audit`] | [`app::audit`] | `routes/audit.rs`, `partner_trail.rs`, `transparency_log.rs`, `export.rs` |
 //! | workflows, simulations | [`domain::workflow`] | [`store::workflows`] | [`app::workflows`] | `routes/workflows.rs`, `simulations.rs` |
+//! | statistics of closed tasks | [`domain::analytics`], [`domain::task::facts`] | [`store::analytics`] | [`app::analytics`] | `routes/analytics.rs` |
 //! | partners and their keys | [`domain::partner`] | [`store::partners`] | [`app::partners`] | `routes/partners.rs`, `keys.rs` |
 //! | links for people, and their sessions | [`domain::link`] | [`store::links`] | [`app::links`] | `routes/links.rs` |
 //! | erasures | [`domain::erasure`] | [`store::erasures`] | [`app::erasures`] | `routes/erasures.rs` |
@@ -151,6 +152,12 @@
 //! with the table in `docs/operations.md`. Some ages depend on other databases of the server (the
 //! horizon); the log then names the session that is responsible.
 //!
+//! **Statistics.** What they count of a task is in its state: the ledger, the records of its stages and a
+//! tally of the rest, which is empty for a task that is approved stage by stage. The statement of a batch
+//! that closes tasks writes a row for each of their stages; a batch that closes none is the statement
+//! that it would be without statistics. Nothing refers to these rows, so neither retention nor an
+//! erasure touches them.
+//!
 //! **Traces.** While no collector is set, [`telemetry::spans`] does nothing: a request costs one look
 //! at a flag. Spans are OpenTelemetry's own and travel in its context, not in the log's spans, so
 //! neither changes the other. The context of a request is stored with the deliveries of its event
@@ -237,6 +244,12 @@
 //! both of a question, and of an answer the party that asked.
 //! `tests/api/audit/fields.rs` plays every type of event and compares every field on every route
 //! with the published table. A new field fails that test until a scene records it.
+//!
+//! **Feedback.** The words of an item can be erased, and what the rules need of it cannot. The entry of
+//! a rejection therefore lists its items without their words, and the state keeps that list for each
+//! stage until the stage approves or rejects again ([`domain::task::Item`]). Whether an item still
+//! needs an answer follows from the entries alone: a submission settles all items, and an erasure
+//! those whose words it removed. The notes keep words and answers, also while other stages decide.
 //!
 //! **Identity.** [`domain::values::identity`] defines what an id, a name, a label and a text may
 //! hold. Input is strict: a body is parsed as a type that is
@@ -329,7 +342,12 @@
 //! state that it was made for and is never applied to a newer one. Only the page that says that
 //! newer work came binds the form anew. Every page of a refusal shows what was typed.
 //!
-//! **The second person.** The state remembers who escalated for the platform in this round. Whether
+//! **Seats.** Who may vote, in which panel, who is barred from approving, and what the votes amount to
+//! is asked of one file, `domain/task/seats.rs`: by votes, resolutions, views, the inbox and claims. A
+//! stage without panels is one group there. What a vote meant for its panel is recorded with the vote,
+//! so that reading an old trail does not depend on names that were erased since.
+//!
+//! **The second person. The state remembers who escalated for the platform in this round. Whether
 //! dual control is on travels in the command's context, so that `decide` depends on nothing else.
 //! Who can have a stage approved alone is computed from the definition (`domain/workflow/alone.rs`)
 //! and compared with an exhaustive exploration.
@@ -441,6 +459,7 @@
 //!   `0020-webhooks-over-hyper.md`
 //! - the build: `0022-symbols-in-the-release.md`
 //! - agents: `0023-the-official-sdk-of-mcp.md`
+//! - statistics: `0024-facts-of-closed-tasks.md`
 //!
 //! # Where to add
 //!

@@ -232,6 +232,7 @@ fn of_caller(resource: Resource) -> Reason {
         Resource::StatusWaits => Reason::CallerStatusWaits,
         Resource::FeedWaits => Reason::CallerFeedWaits,
         Resource::Simulations => Reason::CallerSimulations,
+        Resource::Analytics => Reason::CallerStatistics,
         Resource::LongReads => Reason::CallerProofsAndExports,
     }
 }
@@ -242,6 +243,7 @@ fn of(source: &(dyn std::error::Error + Send + Sync + 'static)) -> Reason {
             Resource::StatusWaits => Reason::StatusWaits,
             Resource::FeedWaits => Reason::FeedWaits,
             Resource::Simulations => Reason::Simulations,
+            Resource::Analytics => Reason::Statistics,
             Resource::LongReads => Reason::ProofsAndExports,
         };
     }

@@ -28,6 +28,8 @@ reasons! {
     CallerFeedWaits "caller_feed_waits";
     /// The caller has reached its share of simulations.
     CallerSimulations "caller_simulations";
+    /// The caller has reached its share of statistics.
+    CallerStatistics "caller_statistics";
     /// The caller has reached its share of proofs and exports.
     CallerProofsAndExports "caller_proofs_and_exports";
     /// Request bodies in progress have reached the total byte limit.
@@ -38,6 +40,8 @@ reasons! {
     FeedWaits "feed_waits";
     /// The total limit of simulations is reached.
     Simulations "simulations";
+    /// The total limit of statistics is reached.
+    Statistics "statistics";
     /// The total limit of proofs and exports is reached.
     ProofsAndExports "proofs_and_exports";
     /// No database connection became free in time, or the server cancelled the statement.

@@ -41,6 +41,8 @@ pub enum Resource {
     FeedWaits,
     /// Simulations.
     Simulations,
+    /// Statistics.
+    Analytics,
     /// Proofs and exports.
     LongReads,
 }
@@ -51,6 +53,7 @@ impl fmt::Display for Resource {
             Self::StatusWaits => "waits for a status",
             Self::FeedWaits => "waits for the feed",
             Self::Simulations => "simulations",
+            Self::Analytics => "statistics",
             Self::LongReads => "proofs and exports",
         })
     }
@@ -76,6 +79,8 @@ pub(super) struct All {
     pub(super) feed_waits: Shares,
     /// Simulations, which take processor time.
     pub(super) simulations: Shares,
+    /// Statistics, each a long statement of the database.
+    pub(super) analytics: Shares,
     /// Exports and proofs, which read whole trails.
     pub(super) long_reads: Shares,
 }
@@ -88,6 +93,7 @@ impl All {
             watchers: watchers(max_watchers, max_watchers_each),
             feed_waits: Shares::new(Resource::FeedWaits, Limits { all: 4_096, backend: 64, buyer: 0 }),
             simulations: Shares::new(Resource::Simulations, Limits { all: 4, backend: 2, buyer: 0 }),
+            analytics: Shares::new(Resource::Analytics, Limits { all: 4, backend: 2, buyer: 0 }),
             long_reads: Shares::new(Resource::LongReads, Limits { all: 128, backend: 8, buyer: 2 }),
         }
     }

@@ -70,6 +70,9 @@ pub struct Task {
     /// The open escalation.
     #[serde(default)]
     pub escalation: Option<Escalation>,
+    /// The items of feedback that the next submission must answer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unanswered: Vec<String>,
     /// The types of commands that the caller's party can send now.
     #[serde(default)]
     pub allowed: Vec<String>,

@@ -49,7 +49,9 @@ pub(super) async fn run(settings: &Decide, client: &Stagegate, out: &mut Output)
 fn unused(settings: &Decide) -> Result<(), Failure> {
     let is = |verbs: &[Verb]| verbs.contains(&settings.verb);
     for (flag, given, belongs) in [
-        ("--feedback", settings.feedback.is_some(), is(&[Verb::Reject])),
+        ("--feedback", settings.feedback.is_some(), is(&[Verb::Reject, Verb::Approve])),
+        ("--cause", settings.cause.is_some(), is(&[Verb::Reject])),
+        ("--blocking", !settings.blocking.is_empty(), is(&[Verb::Reject])),
         ("--return-to", settings.return_to.is_some(), is(&[Verb::Reject])),
         ("--to", settings.to.is_some(), is(&[Verb::Escalate])),
         ("--reason", settings.reason.is_some(), is(&[Verb::Escalate, Verb::Return])),
@@ -120,9 +122,7 @@ fn command(settings: &Decide, target: &Target) -> Result<Members, Failure> {
         put("resolution", resolution.into());
     }
     if let Some(summary) = &settings.feedback {
-        let items: Vec<_> =
-            settings.blocking.iter().map(|text| json!({ "severity": "blocking", "text": text })).collect();
-        put("feedback", json!({ "summary": summary, "items": items, "share_with_buyer": settings.share }));
+        put("feedback", feedback(settings, summary));
     }
     let reason = if escalation.is_some() { "advice" } else { "reason" };
     for (name, value) in [("return_to", &settings.return_to), ("to", &settings.to), (reason, &settings.reason)] {
@@ -131,6 +131,17 @@ fn command(settings: &Decide, target: &Target) -> Result<Members, Failure> {
         }
     }
     Ok(command)
+}
+
+fn feedback(settings: &Decide, summary: &str) -> Value {
+    let item = |text: &String, blocking: bool| json!({ "text": text, "blocking": blocking });
+    let blocking = settings.blocking.iter().map(|text| item(text, true));
+    let items: Vec<_> = blocking.chain(settings.could.iter().map(|text| item(text, false))).collect();
+    let mut feedback = json!({ "summary": summary, "items": items, "share_with_buyer": settings.share });
+    if let Some(cause) = &settings.cause {
+        feedback["reason"] = cause.as_str().into();
+    }
+    feedback
 }
 
 fn done(verb: Verb, target: &Target) -> &'static str {

@@ -28,7 +28,23 @@ pub(super) async fn run(settings: &Submit, client: &Stagegate, out: &mut Output)
     if !artifacts.is_empty() {
         command.insert("artifacts".to_owned(), artifacts.into());
     }
+    let answers = answers(settings)?;
+    if !answers.is_empty() {
+        command.insert("answers".to_owned(), answers.into());
+    }
     send((client, settings.task), ("submitted work", command), &settings.sending, out).await
+}
+
+/// The answers to items of feedback.
+fn answers(settings: &Submit) -> Result<Vec<Value>, Failure> {
+    let done = settings.done.iter().map(|item| Ok(json!({ "item": item, "how": "done" })));
+    let declined = settings.declined.iter().map(|given| {
+        let (item, text) = given
+            .split_once('=')
+            .ok_or_else(|| Failure::Usage(format!("--declined: {given}: must be ITEM=TEXT, with the reason")))?;
+        Ok(json!({ "item": item, "how": "declined", "text": text }))
+    });
+    done.chain(declined).collect()
 }
 
 /// The reference to a file, given as `FILE` or `FILE=URL`.

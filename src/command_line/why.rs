@@ -46,6 +46,12 @@ fn needs(needs: &Value, out: &mut Output) -> Result<(), Failure> {
             out.line(format!("{name}: {have} of {want}"))?;
         }
     }
+    for panel in needs["panels"].as_array().into_iter().flatten() {
+        let text = |name: &str| panel[name].as_str().unwrap_or_default().to_owned();
+        let count = |name: &str| panel["approvals"][name].as_u64().unwrap_or_default();
+        let (have, want) = (count("have"), count("want"));
+        out.line(format!("panel {} ({}): {}, approvals: {have} of {want}", text("key"), text("name"), text("state")))?;
+    }
     if let Some(eligible) = needs["eligible"].as_array() {
         let eligible: Vec<_> = eligible.iter().filter_map(Value::as_str).collect();
         out.line(format!("who may approve: {}", eligible.join(", ")))?;

@@ -26,6 +26,8 @@ pub enum RemoteCommand {
     Tail(Tail),
     /// Simulate a workflow on a virtual clock. Nothing is stored.
     Simulate(Simulate),
+    /// Show statistics of a workflow's closed tasks.
+    Analytics(AnalyticsArguments),
     /// Make a link that lets a person in, or end links.
     Link(Box<Link>),
 }
@@ -40,6 +42,7 @@ impl RemoteCommand {
             Self::Wait(settings) => &settings.remote,
             Self::Tail(settings) => &settings.remote,
             Self::Simulate(settings) => &settings.remote,
+            Self::Analytics(settings) => &settings.remote,
             Self::Link(settings) => &settings.remote,
         }
     }
@@ -74,6 +77,13 @@ pub struct Submit {
     /// where it can be fetched. Can be given several times.
     #[arg(id = "files", long = "file", value_name = "FILE[=URL]")]
     pub files: Vec<String>,
+    /// An item of the feedback that the revision does what it asks for, such as 5.1. Can be given
+    /// several times.
+    #[arg(long = "done", value_name = "ITEM")]
+    pub done: Vec<String>,
+    /// An item that it does not, and why. Can be given several times.
+    #[arg(long = "declined", value_name = "ITEM=TEXT")]
+    pub declined: Vec<String>,
     /// What surrounds the command.
     #[command(flatten)]
     pub sending: Sending,
@@ -112,13 +122,19 @@ pub struct Decide {
     /// The revision of the work.
     #[arg(long, value_name = "N")]
     pub revision: Option<u32>,
-    /// `reject`: the reasons in short; required.
+    /// `reject`: what is wrong in short; required. `approve`: remarks that do not block.
     #[arg(long, value_name = "TEXT", required_if_eq("verb", "reject"))]
     pub feedback: Option<String>,
-    /// `reject`: a point that must be mended. Can be given several times.
+    /// `reject`: one of the stage's reasons, by its key.
+    #[arg(long, value_name = "KEY", requires = "feedback")]
+    pub cause: Option<String>,
+    /// `reject`: an item that must be mended. Can be given several times.
     #[arg(long = "blocking", value_name = "TEXT", requires = "feedback")]
     pub blocking: Vec<String>,
-    /// `reject`: the buyer may read the feedback.
+    /// An item that need not be. Can be given several times.
+    #[arg(long = "could", value_name = "TEXT", requires = "feedback")]
+    pub could: Vec<String>,
+    /// The buyer may read the feedback.
     #[arg(long, requires = "feedback")]
     pub share: bool,
     /// `reject`: the stage to return to.
@@ -205,6 +221,29 @@ pub struct Simulate {
     /// Run timers until this time, such as 2026-12-24T08:00:00Z, instead of what the file says.
     #[arg(long, value_name = "TIME")]
     pub until: Option<String>,
+    /// The service.
+    #[command(flatten)]
+    pub remote: Remote,
+}
+
+/// Settings of `stagegate analytics`.
+#[derive(Clone, Debug, Args)]
+pub struct AnalyticsArguments {
+    /// The workflow's key.
+    pub workflow: String,
+    /// The version whose tasks are counted. Default: the latest.
+    #[arg(long, value_name = "N")]
+    pub version: Option<u32>,
+    /// Count tasks that closed at this time or later, such as 2027-01-15T00:00:00Z. Default: 30 days before
+    /// the end.
+    #[arg(long, value_name = "TIME")]
+    pub from: Option<String>,
+    /// Count tasks that closed before this time. Default: now.
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+    /// The partner whose workflow it is. Only for the platform, which names one.
+    #[arg(long, value_name = "UUID")]
+    pub partner_id: Option<Uuid>,
     /// The service.
     #[command(flatten)]
     pub remote: Remote,

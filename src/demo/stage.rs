@@ -96,6 +96,14 @@ impl<'a, W: Write> Stage<'a, W> {
         self.send(what, Party::Buyer, Value::Object(command)).await
     }
 
+    /// The ids of the items of the feedback that returned the task.
+    pub(super) async fn items(&self) -> Result<Vec<Value>, Error> {
+        let task = self.ask(Party::Partner, Method::GET, &format!("/tasks/{}", self.task), None).await?;
+        let feedback = task["feedback"]["feedback"].as_array().into_iter().flatten();
+        let items = feedback.filter_map(|feedback| feedback["items"].as_array()).flatten();
+        Ok(items.map(|item| item["id"].clone()).collect())
+    }
+
     async fn status(&self) -> Result<Value, Error> {
         self.ask(Party::Buyer, Method::GET, &format!("/tasks/{}/status", self.task), None).await
     }
@@ -132,6 +140,12 @@ impl<'a, W: Write> Stage<'a, W> {
         }
         if let Some(percent) = status["percent"].as_u64() {
             let _ = write!(reads, " · {percent} %");
+        }
+        for panel in
+            status["stages"].as_array().into_iter().flatten().filter_map(|stage| stage["panels"].as_array()).flatten()
+        {
+            let text = |name: &str| panel[name].as_str().unwrap_or_default();
+            let _ = write!(reads, " · {}: {}", text("name"), text("state"));
         }
         if let Some(question) = status["action"]["question"].as_str() {
             let _ = write!(reads, " · asked: “{question}”");

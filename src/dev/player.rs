@@ -127,7 +127,7 @@ impl Player {
         while !self.app.shutdown.is_draining() {
             let acted = {
                 let _turn = self.turn.lock().await;
-                self.act().await
+                Box::pin(self.act()).await
             };
             self.app.operations.workers.turned(NAME);
             if let Err(error) = &acted
@@ -163,7 +163,7 @@ impl Player {
         let held = Held::new(self.clock());
         self.wire.record();
         let mut ran = Vec::new();
-        let moved = self.play((target, until), &mut ran).await;
+        let moved = Box::pin(self.play((target, until), &mut ran)).await;
         self.wire.end_recording();
         let now = self.clock().now();
         drop(held);
@@ -176,7 +176,7 @@ impl Player {
     /// Goes from instant to instant; whether it got to the end.
     async fn play(&self, (target, until): (Time, Instant), ran: &mut Vec<Ran>) -> Result<bool, Error> {
         loop {
-            if !self.settle(ran, until).await? {
+            if !Box::pin(self.settle(ran, until)).await? {
                 return Ok(false);
             }
             let now = self.clock().now();
@@ -193,7 +193,7 @@ impl Player {
     /// Does everything that is due now, with all that follows at once; whether time was enough.
     async fn settle(&self, ran: &mut Vec<Ran>, until: Instant) -> Result<bool, Error> {
         while Instant::now() < until && !self.app.shutdown.is_draining() {
-            let acted = self.act().await?;
+            let acted = Box::pin(self.act()).await?;
             let did_nothing = acted.is_empty();
             ran.extend(acted);
             let is_sent = self.send_webhooks(until).await?;
@@ -211,7 +211,7 @@ impl Player {
     /// Runs the timers that are due, lets the reviewers act who are due, and sends the messages that
     /// were kept back until now. Returns what happened of the first two.
     async fn act(&self) -> Result<Vec<Ran>, Error> {
-        let mut ran = self.run_timers().await?;
+        let mut ran = Box::pin(self.run_timers()).await?;
         ran.extend(self.run_reviewers().await?);
         self.send_kept().await;
         Ok(ran)
@@ -245,7 +245,8 @@ impl Player {
         let task = task?;
         let Some((_, timer)) = task.snapshot().task.next_timer() else { return Ok(None) };
         let (at, version) = (self.clock().now(), task.snapshot().task.version());
-        if self.app.tasks.commands.run_due_timers(task, 1).await? == 0 {
+        // Boxed, since it is large and the futures around it would have room for it.
+        if Box::pin(self.app.tasks.commands.run_due_timers(task, 1)).await? == 0 {
             return Ok(None);
         }
         let events = reviewers::events_after(&self.app, id, version).await?;

@@ -85,12 +85,11 @@ fn actors(stage: &Stage, task: &TaskView) -> Vec<ActorId> {
     if stage.reviewer == Party::Buyer {
         return vec![parse(task.buyer_id.to_string())];
     }
-    if !stage.reviewers().is_empty() {
-        return stage.reviewers().to_vec();
+    if stage.names_reviewers() {
+        return stage.reviewers().cloned().collect();
     }
-    let quorum = stage.quorum();
     // One more, in case that somebody of that name submitted the work.
-    let enough = quorum.approvals.max(quorum.rejections) + 1;
+    let enough = stage.most_votes() + 1;
     (1..=enough).map(|number| parse(format!("dev-reviewer-{number}"))).collect()
 }
 
@@ -118,9 +117,13 @@ fn detail(problem: &Problem) -> String {
 fn command(script: &Script, (stage, task): (&Stage, &TaskView), actor: &ActorId) -> Map<String, Value> {
     let feedback = script.feedback.as_ref();
     let mut body = match script.decide {
-        Decide::Approve => json!({ "type": "stage_approved" }),
+        Decide::Approve => json!({ "type": "stage_approved", "feedback": feedback }),
         Decide::Reject => {
-            let feedback = feedback.map_or_else(|| json!({ "summary": "Rejected by a script." }), |given| json!(given));
+            let mut feedback =
+                feedback.map_or_else(|| json!({ "summary": "Rejected by a script." }), |given| json!(given));
+            if let (None, Some(reason)) = (feedback.get("reason"), stage.on_reject.reasons.first()) {
+                feedback["reason"] = json!(reason.key);
+            }
             json!({ "type": "stage_rejected", "feedback": feedback })
         }
         Decide::Escalate => {
@@ -129,6 +132,9 @@ fn command(script: &Script, (stage, task): (&Stage, &TaskView), actor: &ActorId)
             json!({ "type": "stage_escalated", "to": to, "reason": reason })
         }
     };
+    if let Some(members) = body.as_object_mut() {
+        members.retain(|_, value| !value.is_null());
+    }
     for (name, value) in
         [("stage", json!(task.stage.key)), ("round", json!(task.round)), ("revision", json!(task.revision))]
     {

@@ -137,7 +137,7 @@ async fn move_clock(
     let wanted = body.parse::<MoveBody>()?.wanted(dev.player.clock().now()).map_err(invalid)?;
     deadline.extend(LIMIT);
     // It goes on if the caller disconnects.
-    let moving = tokio::spawn(async move { dev.player.advance(wanted).await });
+    let moving = tokio::spawn(async move { Box::pin(dev.player.advance(wanted)).await });
     let moved = moving.await.map_err(Problem::internal)?;
     let moved = moved.map_err(|refused| match refused {
         Refused::Backwards(now) => invalid(backwards(now)),

@@ -36,7 +36,8 @@ pub struct Script {
     pub decide: Decide,
     /// How long after the review began, or went on after an interruption.
     pub after: Span,
-    /// The feedback of a rejection, or with its summary the reason of an escalation.
+    /// The feedback of a rejection, the remarks of an approval, or with its summary the reason of an
+    /// escalation. Without a reason a rejection names the first of the stage's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub feedback: Option<Feedback>,
 }
@@ -57,20 +58,8 @@ nothing_to_check!(Decide);
 
 impl FromOutside for Script {
     fn check(&self, faults: &mut Faults) {
-        let Self { feedback, decide, workflow: _, stage: _, revision: _, after: _ } = self;
+        let Self { feedback, decide: _, workflow: _, stage: _, revision: _, after: _ } = self;
         faults.field("feedback", feedback);
-        if *decide == Decide::Approve && feedback.is_some() {
-            faults.field("feedback", &NotAllowed);
-        }
-    }
-}
-
-/// Feedback of an approval.
-struct NotAllowed;
-
-impl FromOutside for NotAllowed {
-    fn check(&self, faults: &mut Faults) {
-        faults.add("not_allowed", "is for `reject` and `escalate` only".to_owned());
     }
 }
 

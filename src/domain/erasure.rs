@@ -5,7 +5,7 @@ use std::cell::Cell;
 
 use super::audit::{self, Sealed, erase};
 use super::partner::event::{PartnerEvent, PartnerFact};
-use super::task::event::{Event, Fact, Feedback, Resolution, Restated, StageRejected};
+use super::task::event::{Event, Fact, Feedback, Resolution, Restated};
 use super::values::id::ActorId;
 use super::values::party::{ActorRef, Source};
 use super::values::time::Time;
@@ -159,7 +159,7 @@ impl Scope {
     /// a whole; what others shared with the buyer is then restated.
     fn copies(&self, trail: &[(Event, Sealed)], event: &Event) -> Copies {
         let (mut copies, entries): (_, Vec<u64>) = match &event.fact {
-            Fact::StageRejected(_) => (Copies::default(), vec![event.seq]),
+            Fact::StageApproved { .. } | Fact::StageRejected(_) => (Copies::default(), vec![event.seq]),
             Fact::PersonalDataErased(erased) => {
                 (Copies::default(), erased.restated.iter().flatten().map(|restated| restated.seq).collect())
             }
@@ -168,7 +168,6 @@ impl Scope {
             | Fact::WorkSubmitted { .. }
             | Fact::StatusUpdated { .. }
             | Fact::VoteRecorded(_)
-            | Fact::StageApproved { .. }
             | Fact::StageEscalated(_)
             | Fact::EscalationResolved(_)
             | Fact::QuestionAsked(_)
@@ -188,10 +187,15 @@ impl Scope {
             | Fact::WorkflowFailed { .. } => return Copies::default(),
         };
         for seq in entries {
-            let Some((Event { fact: Fact::StageRejected(rejected), cause_seq, .. }, _)) = find(trail, seq) else {
+            let Some((decision, _)) = find(trail, seq) else { continue };
+            let votes = if let Fact::StageRejected(rejected) = &decision.fact {
+                &rejected.votes
+            } else if let Fact::StageApproved { votes, .. } = &decision.fact {
+                votes
+            } else {
                 continue;
             };
-            let said = said(trail, rejected, *cause_seq);
+            let said = said(trail, votes, decision.cause_seq);
             let (own, others): (Vec<_>, Vec<_>) = said.into_iter().partition(|(author, _)| self.covers(author));
             copies.shared |= own.iter().any(|(_, feedback)| feedback.share_with_buyer);
             copies.internal |= own.iter().any(|(_, feedback)| !feedback.share_with_buyer);
@@ -209,9 +213,9 @@ fn find(trail: &[(Event, Sealed)], seq: u64) -> Option<&(Event, Sealed)> {
     trail.iter().find(|(event, _)| event.seq == seq)
 }
 
-/// The authors of a rejection's feedback: the resolution that made it, if one did, and the votes
+/// The authors of a decision's feedback: the resolution that rejected, if one did, and the votes
 /// that counted.
-fn said<'a>(trail: &'a [(Event, Sealed)], rejected: &StageRejected, cause: u64) -> Vec<(&'a Event, &'a Feedback)> {
+fn said<'a>(trail: &'a [(Event, Sealed)], votes: &[u64], cause: u64) -> Vec<(&'a Event, &'a Feedback)> {
     let feedback = |event: &'a Event| {
         let feedback = if let Fact::VoteRecorded(vote) = &event.fact {
             vote.feedback.as_ref()
@@ -222,8 +226,8 @@ fn said<'a>(trail: &'a [(Event, Sealed)], rejected: &StageRejected, cause: u64) 
         };
         feedback.map(|feedback| (event, feedback))
     };
-    let call = std::iter::once(cause).filter(|cause| !rejected.votes.contains(cause));
-    call.chain(rejected.votes.iter().copied())
+    let call = std::iter::once(cause).filter(|cause| !votes.contains(cause));
+    call.chain(votes.iter().copied())
         .filter_map(|seq| find(trail, seq).and_then(|(event, _)| feedback(event)))
         .collect()
 }

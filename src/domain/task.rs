@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::values::id::{CredentialId, TaskId};
+use super::values::id::{CredentialId, PanelKey, TaskId};
 use super::values::party::{ActorRef, Party};
 use super::values::time::Time;
 use super::workflow::{Stage, Workflow};
@@ -17,7 +17,9 @@ pub(crate) mod command_type;
 pub mod decide;
 pub mod event;
 pub mod evolve;
+pub mod facts;
 pub mod forecast;
+mod item;
 mod ledger;
 pub mod limits;
 pub mod notes;
@@ -28,24 +30,28 @@ mod phase_name;
 pub mod play;
 pub mod question;
 pub mod refusal;
+pub mod seats;
 pub mod simulate;
 pub mod snapshot;
 pub mod status;
 pub mod table;
+mod tally;
 pub mod trail;
 pub mod unreadable;
 pub mod view;
 pub mod why;
 
 pub use actor_tag::{ActorTag, TagSecret};
+pub use item::Item;
 pub use ledger::{Ledger, Wait};
-pub use outcome::{Cause, Decision, Outcome, Verdict};
+pub use outcome::{Cause, Decision, Outcome, PanelState, Verdict};
 pub use phase::{
     Asked, Clock, Closed, Escalation, Hold, Open, PausedClock, PausedReview, Phase, ResponseClock, Review, Vote,
     WindDown,
 };
 pub use phase_name::PhaseName;
 use question::{Question, Questions};
+pub use tally::{Counted, Tally};
 
 /// The format number of stored state. All older formats load; a newer one is refused.
 pub const FORMAT: u32 = 1;
@@ -104,6 +110,9 @@ pub struct Task {
     /// Whose time passed from the opening to the last event, or to the end.
     #[serde(default, skip_serializing_if = "Ledger::is_empty")]
     pub(super) spent: Ledger,
+    /// What statistics need of its history and nothing else here says.
+    #[serde(default, skip_serializing_if = "Tally::is_empty")]
+    pub(super) tally: Tally,
 }
 
 /// The record of one stage.
@@ -118,6 +127,12 @@ pub struct Record {
     pub(super) decision: Option<Decision>,
     /// The actors whose approval counted in the latest round.
     pub(super) approvers: Vec<ActorRef>,
+    /// The panels that have approved in the latest round.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) panels: Vec<PanelKey>,
+    /// The items of the feedback with which it last rejected, until it is approved.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) items: Vec<Item>,
     /// Whether another party than the reviewing one ever decided an escalation of it. Never reset.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) overridden: bool,
@@ -305,6 +320,11 @@ impl Task {
     /// When the service must wake this task.
     pub fn wake_at(&self) -> Option<Time> {
         self.next_timer().map(|(at, _)| at)
+    }
+
+    /// Whether a panel of the current stage has approved in this round.
+    pub(super) fn has_approved(&self, panel: &PanelKey) -> bool {
+        self.stages.get(self.stage).is_some_and(|record| record.panels.contains(panel))
     }
 
     /// The latest decision of the stage with this index.

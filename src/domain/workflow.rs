@@ -9,6 +9,7 @@ pub mod diagram;
 mod finding;
 pub(in crate::domain) mod labels;
 mod parse;
+mod review;
 mod rules;
 #[cfg(test)]
 mod tests;
@@ -20,7 +21,7 @@ use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
 use super::calendar::Calendar;
-use super::values::id::{ActorId, StageKey};
+use super::values::id::StageKey;
 use super::values::party::Party;
 use super::values::text::{Label, Name};
 use super::values::time::{Span, Time};
@@ -29,9 +30,10 @@ pub use alone::{Alone, Means, StageAlone};
 pub(crate) use arbitrary::definition;
 pub use finding::{Mistake, MistakeCode, Warning, WarningCode};
 pub use parse::Parsed;
+pub use review::{Approvals, Group, Panel, Quorum, ReviewRule, Voting};
 pub use rules::{
-    CancellationRule, EscalationRule, EscalationTimeout, OnExhausted, OnReject, QuestionRule, StageDeadline,
-    StageTimeout,
+    Answers, CancellationRule, EscalationRule, EscalationTimeout, OnExhausted, OnReject, QuestionRule, Reason,
+    StageDeadline, StageTimeout,
 };
 
 /// The example definition of the contract, which the demo and new trials use.
@@ -131,9 +133,9 @@ pub struct Stage {
     #[schema(required = false)]
     pub assurance: Assurance,
     /// Who may vote and how many votes are needed; only on stages that the partner reviews.
-    #[serde(flatten, deserialize_with = "panel")]
-    #[schema(value_type = Panel, required = false)]
-    pub panel: Option<Panel>,
+    #[serde(flatten, deserialize_with = "review::stored")]
+    #[schema(value_type = review::ReviewFields, required = false)]
+    pub review: Option<ReviewRule>,
     /// The consequence of a rejection.
     #[schema(required = false)]
     pub on_reject: OnReject,
@@ -177,43 +179,19 @@ fn partner() -> Party {
     Party::Partner
 }
 
-/// Checks that there is a stage, and that a stored stage has a panel exactly if the partner reviews
-/// it. A lost panel would otherwise read as "anyone may approve".
+/// Checks that there is a stage, and that a stored stage says who reviews it exactly if the partner
+/// does. A lost rule would otherwise read as "anyone may approve".
 fn stages<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Stage>, D::Error> {
     let stages = Vec::<Stage>::deserialize(deserializer)?;
     if stages.is_empty() {
         return Err(de::Error::invalid_length(0, &"at least one stage"));
     }
-    match stages.iter().find(|stage| stage.panel.is_some() != (stage.reviewer == Party::Partner)) {
+    match stages.iter().find(|stage| stage.review.is_some() != (stage.reviewer == Party::Partner)) {
         None => Ok(stages),
         Some(stage) => Err(de::Error::custom(format_args!(
-            "stage `{}`: quorum, reviewers, self_approval and distinct_from are required on stages that the partner reviews and not allowed on others",
+            "stage `{}`: quorum and reviewers (or panels), self_approval and distinct_from are required on stages that the partner reviews and not allowed on others",
             stage.key
         ))),
-    }
-}
-
-/// Reads a panel's four fields, all present or all absent. (A flattened `Option` would read a
-/// partial panel as none.)
-fn panel<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Panel>, D::Error> {
-    #[derive(Deserialize)]
-    struct Fields {
-        quorum: Option<Quorum>,
-        reviewers: Option<Vec<ActorId>>,
-        self_approval: Option<bool>,
-        distinct_from: Option<Vec<StageKey>>,
-    }
-    match Fields::deserialize(deserializer)? {
-        Fields { quorum: None, reviewers: None, self_approval: None, distinct_from: None } => Ok(None),
-        Fields {
-            quorum: Some(quorum),
-            reviewers: Some(reviewers),
-            self_approval: Some(self_approval),
-            distinct_from: Some(distinct_from),
-        } => Ok(Some(Panel { quorum, reviewers, self_approval, distinct_from })),
-        Fields { .. } => Err(de::Error::custom(
-            "quorum, reviewers, self_approval and distinct_from must be given together or not at all",
-        )),
     }
 }
 
@@ -226,36 +204,6 @@ pub enum Submission {
     None,
     /// The stage waits in `preparing` until work is submitted.
     Required,
-}
-
-/// The partner's reviewers of a stage.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Panel {
-    /// How many votes decide the stage. Default 1 and 1.
-    #[schema(required = false)]
-    pub quorum: Quorum,
-    /// The actor ids that may vote; empty: anyone of the partner. At most 100. Default empty.
-    #[schema(max_items = 100, required = false)]
-    pub reviewers: Vec<ActorId>,
-    /// Whether actors who submitted the work, in any revision of the round, may approve it. Default
-    /// `false`.
-    #[schema(required = false)]
-    pub self_approval: bool,
-    /// Earlier stages: actors whose approval counted in the latest round of one may not approve
-    /// here. Default none.
-    #[schema(max_items = 50, required = false)]
-    pub distinct_from: Vec<StageKey>,
-}
-
-/// How many votes decide a stage.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Quorum {
-    /// Approving votes for *approved*, 1 to 100.
-    #[schema(minimum = 1, maximum = 100, required = false)]
-    pub approvals: u32,
-    /// Rejecting votes for *rejected*, 1 to 100.
-    #[schema(minimum = 1, maximum = 100, required = false)]
-    pub rejections: u32,
 }
 
 impl Workflow {
@@ -338,27 +286,6 @@ impl Workflow {
 }
 
 impl Stage {
-    /// How many votes decide the stage; 1 and 1 if the buyer or the platform reviews it, since they
-    /// have one vote.
-    pub fn quorum(&self) -> Quorum {
-        self.panel.as_ref().map_or(Quorum { approvals: 1, rejections: 1 }, |panel| panel.quorum)
-    }
-
-    /// The actor ids that may vote; empty: anyone of the party.
-    pub fn reviewers(&self) -> &[ActorId] {
-        self.panel.as_ref().map_or(&[], |panel| &panel.reviewers)
-    }
-
-    /// Whether actors who submitted the work may not approve it.
-    pub fn bars_submitter(&self) -> bool {
-        self.panel.as_ref().is_some_and(|panel| !panel.self_approval)
-    }
-
-    /// The stages whose approvers may not approve here.
-    pub fn distinct_from(&self) -> &[StageKey] {
-        self.panel.as_ref().map_or(&[], |panel| &panel.distinct_from)
-    }
-
     /// The party that an escalation goes to by default.
     pub fn default_escalation(&self) -> Party {
         self.escalation.to.first().copied().unwrap_or(Party::Platform)

@@ -207,7 +207,7 @@ fn complete(mut document: OpenApi) -> OpenApi {
 
 /// The schemas of a workflow definition. Definitions are parsed by hand, with errors of their own,
 /// so utoipa does not learn from serde that unknown fields are refused.
-const DEFINITION: [&str; 11] = [
+const DEFINITION: [&str; 13] = [
     "WorkflowDefinition",
     "TaskDeadline",
     "Quorum",
@@ -215,9 +215,11 @@ const DEFINITION: [&str; 11] = [
     "OnExhausted",
     "EscalationDefinition",
     "QuestionDefinition",
+    "ReasonDefinition",
     "EscalationTimeout",
     "StageDeadlineDefinition",
     "StageTimeout",
+    "PanelDefinition",
     "CancellationDefinition",
 ];
 
@@ -234,8 +236,9 @@ fn close_definitions(components: &mut Components) {
         }
     }
     // A stage is one flat object, so it needs one closed schema with all its fields.
-    let panel = components.schemas.get("Panel").cloned();
-    if let (Some(RefOr::T(Schema::Object(panel))), Some(stage)) = (panel, components.schemas.get_mut("StageDefinition"))
+    let review = components.schemas.get("ReviewFields").cloned();
+    if let (Some(RefOr::T(Schema::Object(review))), Some(stage)) =
+        (review, components.schemas.get_mut("StageDefinition"))
         && let RefOr::T(Schema::AllOf(parts)) = &*stage
     {
         let mut whole = ObjectBuilder::new().schema_type(Type::Object).description(parts.description.clone()).build();
@@ -243,13 +246,13 @@ fn close_definitions(components: &mut Components) {
             RefOr::T(Schema::Object(part)) => Some(part),
             RefOr::T(_) | RefOr::Ref(_) => None,
         });
-        for part in own.chain([&panel]) {
+        for part in own.chain([&review]) {
             whole.properties.extend(part.properties.clone());
             whole.required.extend(part.required.clone());
         }
         close(&mut whole);
         *stage = RefOr::T(Schema::Object(whole));
-        components.schemas.retain(|name, _| name != "Panel");
+        components.schemas.retain(|name, _| name != "ReviewFields");
     }
 }
 

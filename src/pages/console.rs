@@ -21,6 +21,7 @@ mod deliveries;
 mod drawing;
 mod endpoints;
 mod erasures;
+mod insights;
 mod key_rows;
 mod keys;
 mod once;
@@ -64,6 +65,8 @@ pub(super) fn pages() -> Vec<Page> {
         page(Method::GET, "/deliveries", "page_deliveries", get(deliveries::get_deliveries)),
         page(Method::GET, "/deliveries/{id}/{event}", "page_delivery", get(deliveries::get_delivery)),
         page(Method::POST, "/deliveries/{id}/{event}/resend", "resend_delivery", post(resend::post_one)),
+        page(Method::GET, "/insights", "page_insights", get(insights::get_insights)),
+        page(Method::GET, "/insights/table.csv", "page_insights_table", get(insights::get_sheet)),
         page(Method::GET, "/people", "page_people", get(people::get_people)),
         page(Method::POST, "/people/link", "make_own_link", post(people::post_link)),
         page(Method::POST, "/people/end-all", "end_links_of_person", post(people::post_end_all)),

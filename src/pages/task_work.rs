@@ -63,7 +63,7 @@ pub(super) async fn get_task(
     {
         return Ok(done);
     }
-    let (loaded, offers) = load_page(state, visitor, task, query).await?;
+    let (loaded, offers) = Box::pin(load_page(state, visitor, task, query)).await?;
     Ok(render(StatusCode::OK, &Page::new((&loaded, &offers), visitor, &Filled::default())))
 }
 
@@ -141,7 +141,7 @@ async fn refused(
     (choice, problem, filled): (Choice, Problem, Filled),
 ) -> Result<Response, PageError> {
     let frame = visitor.untitled();
-    if problem.code() == Code::InvalidBody {
+    if matches!(problem.code(), Code::InvalidBody | Code::UnansweredFeedback) {
         let mistakes = mistakes::of(problem.errors(), choice, &filled.typed, frame.t);
         return again(state, visitor, task, (StatusCode::UNPROCESSABLE_ENTITY, Filled { mistakes, ..filled })).await;
     }
@@ -162,7 +162,7 @@ async fn again(
     task: TaskId,
     (status, filled): (StatusCode, Filled),
 ) -> Result<Response, PageError> {
-    let (loaded, offers) = load_page(state, visitor, task, &Query::default()).await?;
+    let (loaded, offers) = Box::pin(load_page(state, visitor, task, &Query::default())).await?;
     let mut page = Page::new((&loaded, &offers), visitor, &filled);
     if !filled.mistakes.is_empty() {
         page.set_outcome(visitor.untitled().t.text("review-error").into_owned());
@@ -178,7 +178,7 @@ async fn too_many(
     task: TaskId,
     (wait, filled): (u64, Filled),
 ) -> Result<Response, PageError> {
-    let (loaded, offers) = load_page(state, visitor, task, &Query::default()).await?;
+    let (loaded, offers) = Box::pin(load_page(state, visitor, task, &Query::default())).await?;
     let mut page = Page::new((&loaded, &offers), visitor, &filled);
     let t = visitor.untitled().t;
     page.set_outcome(t.text("error-too-many").into_owned());
@@ -194,7 +194,7 @@ async fn too_many(
 async fn newer_work(state: &AppState, visitor: &Visitor, task: TaskId, filled: Filled) -> Result<Response, PageError> {
     let earlier = filled.target.as_ref().map(|target| target.revision.clone()).unwrap_or_default();
     let compared = Query::new(&format!("compare={earlier}"));
-    let (loaded, offers) = load_page(state, visitor, task, &compared).await?;
+    let (loaded, offers) = Box::pin(load_page(state, visitor, task, &compared)).await?;
     let filled = Filled { target: None, ..filled };
     let mut page = Page::new((&loaded, &offers), visitor, &filled);
     let frame = visitor.untitled();
@@ -206,7 +206,7 @@ async fn newer_work(state: &AppState, visitor: &Visitor, task: TaskId, filled: F
     Ok(render(StatusCode::PRECONDITION_FAILED, &page))
 }
 
-/// Reads all that the page shows, and tries out what can be chosen.
+/// Reads all that the page shows, and tries out what can be chosen. Its future is large: box it.
 async fn load_page(
     state: &AppState,
     visitor: &Visitor,

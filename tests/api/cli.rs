@@ -20,6 +20,8 @@ async fn the_demo_plays_a_task_to_its_delivery_and_its_trail_verifies() {
         "Changes are being made",
         "asked: “The text names your partner firm. May we?”",
         "task.workflow_completed\n    reads     Approved\n",
+        "reads     In release review · waiting on the partner · Legal: approved · Brand: open\n",
+        "reads     Approved · Legal: approved · Brand: approved\n",
         "partner, u-bo",
         "partner, reviewer",
         "not for this party",

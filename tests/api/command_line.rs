@@ -175,11 +175,15 @@ async fn refusals_name_the_rule_and_the_field_and_have_their_code() {
     let problem: Value = serde_json::from_str(&late.err).unwrap();
     assert_eq!((&problem["code"], &problem["stage"]), (&json!("already_decided"), &json!("legal")), "{problem}");
 
-    let wrong = format!("decide {task} approve --actor u-bo --feedback x");
+    let wrong = format!("decide {task} approve --actor u-bo --feedback x --blocking y");
     let approve = format!("decide {task} approve");
     for (line, why) in [
-        (wrong.as_str(), "stagegate: --feedback does not belong to this decision"),
+        (wrong.as_str(), "stagegate: --blocking does not belong to this decision"),
         (&format!("decide {task} return --actor u-bo"), "stagegate: return: the task has no open escalation"),
+        (
+            &format!("submit {task} --actor u-dora --summary x --declined 4.1"),
+            "stagegate: --declined: 4.1: must be ITEM=TEXT",
+        ),
         (&format!("decide {task} reject --actor u-bo"), "error: the following required arguments"),
         ("decide no-uuid approve", "error: invalid value 'no-uuid' for '<TASK>'"),
         (&format!("wait {task} --timeout P99D"), "error: invalid value 'P99D'"),

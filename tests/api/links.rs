@@ -75,11 +75,11 @@ fn not_open(result: &Result<Opened, OpenError>) -> Option<LinkState> {
 }
 
 fn approval() -> Action {
-    Action::StageApproved(StageApproved {})
+    Action::StageApproved(StageApproved::default())
 }
 
 fn rejection() -> Action {
-    let feedback = Feedback { summary: Prose::parse("Not yet.").unwrap(), items: Vec::new(), share_with_buyer: false };
+    let feedback = Feedback::new(Prose::parse("Not yet.").unwrap());
     Action::StageRejected(StageRejected { feedback: Some(feedback), return_to: None })
 }
 

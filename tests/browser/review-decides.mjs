@@ -1,5 +1,5 @@
 // Reviewers decide: by a link that ends with the decision, two on one revision, and one who was typing
-// when newer work came.
+// when newer work came. And feedback that is answered and raised again, point by point.
 import assert from "node:assert/strict";
 
 export const name = "review-decides";
@@ -9,6 +9,7 @@ export async function run(rig) {
   await approvesByALink(rig);
   await isBeaten(rig);
   await readsOldWork(rig);
+  await answersPointByPoint(rig);
 }
 
 /**
@@ -85,4 +86,43 @@ async function readsOldWork(rig) {
   assert.equal(await page.getByLabel("What must change").inputValue(), "Shorter.");
   await page.getByRole("button", { name: "Send decision" }).click();
   await page.getByRole("heading", { name: /^Sent back to/ }).waitFor();
+}
+
+/** @param {import("./rig.mjs").Rig} rig */
+async function answersPointByPoint(rig) {
+  const task = await rig.openTask();
+  await send(rig, task, { type: "work_submitted", actor: { id: "u-dora" }, summary: "A draft." });
+  const feedback = { summary: "Nearly.", items: [{ text: "The date is missing." }, { text: "Name the price." }] };
+  const where = { stage: "copy", round: 1, revision: 1 };
+  await send(rig, task, { type: "stage_rejected", ...where, actor: { id: "u-eli" }, feedback });
+  const maker = await rig.page();
+  await rig.enter(maker, await rig.link({ party: "partner", to: "inbox", task, actor: "u-dora" }));
+  rig.step("answers the points next to what was asked");
+  await rig.looksGood(maker);
+  const asked = (/** @type {string} */ words) => maker.locator("#form-hand-in fieldset.point", { hasText: words });
+  await asked("The date is missing.").getByLabel("What became of it").selectOption("done");
+  await asked("Name the price.").getByLabel("What became of it").selectOption("declined");
+  await maker.getByLabel("The work in short").fill("A second draft.");
+  await maker.getByRole("button", { name: "Hand in work" }).click();
+  rig.step("is asked why a point is declined, and loses nothing");
+  await maker.getByText("Please say why you decline this point.").first().waitFor();
+  assert.equal(await maker.getByLabel("The work in short").inputValue(), "A second draft.");
+  await rig.looksGood(maker);
+  await asked("Name the price.").getByLabel("Your answer in words").fill("It is not fixed yet.");
+  await maker.getByRole("button", { name: "Hand in work" }).click();
+  await maker.getByRole("heading", { name: "Your work was handed in" }).waitFor();
+  const reviewer = await rig.page();
+  await rig.enter(reviewer, await rig.link({ party: "partner", to: "inbox", task, actor: "u-eli" }));
+  rig.step("the reviewer reads the answers and raises a point again");
+  const answered = await reviewer.locator("section[aria-labelledby=came-back]").innerText();
+  for (const part of ["Done", "Declined", "It is not fixed yet."]) assert.ok(answered.includes(part), answered);
+  await reviewer.getByRole("radio", { name: "Send back", exact: true }).check();
+  await reviewer.getByLabel("What must change").fill("The price.");
+  await reviewer.locator("#point-text-0").fill("It was fixed yesterday.");
+  await reviewer.locator("#point-reopens-0").selectOption({ index: 2 });
+  await rig.looksGood(reviewer);
+  await reviewer.getByRole("button", { name: "Send decision" }).click();
+  await reviewer.getByRole("heading", { name: /^Sent back to/ }).waitFor();
+  const { feedback: returned } = await rig.call("partner", "GET", `/api/v1/tasks/${task}`);
+  assert.equal(returned.feedback[0].items[0].reopens.split(".")[1], "2");
 }

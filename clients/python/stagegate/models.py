@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, RootModel
+from typing_extensions import TypeAliasType
 
 
 class ActorId(RootModel[str]):
@@ -38,6 +39,30 @@ class Agent(RootModel[str]):
         str,
         Field(
             description='The family of a browser, by what it calls itself. Later versions may add words.'
+        ),
+    ]
+
+
+class Approvals1(RootModel[int]):
+    root: Annotated[
+        int,
+        Field(
+            description='A number of approving votes, 1 to 100, or `all`: one of every named reviewer who may approve, and at least one. Where nobody may approve, the stage is escalated with the cause `no_quorum`.',
+            ge=1,
+            le=100,
+        ),
+    ]
+
+
+class Approvals2(Enum):
+    all = 'all'
+
+
+class Approvals(RootModel[Approvals1 | Approvals2]):
+    root: Annotated[
+        Approvals1 | Approvals2,
+        Field(
+            description='A number of approving votes, 1 to 100, or `all`: one of every named reviewer who may approve, and at least one. Where nobody may approve, the stage is escalated with the cause `no_quorum`.'
         ),
     ]
 
@@ -83,7 +108,7 @@ class Code(RootModel[str]):
     root: Annotated[
         str,
         Field(
-            description="What went wrong, as a stable code for programs. Later versions may add codes.\n\n- `invalid_json` (400): The body is missing or is not well-formed JSON in UTF-8.\n- `invalid_parameter` (400): A path parameter, query parameter or header is unknown, duplicate, missing or malformed; `errors` names it as `/path/NAME`, `/query/NAME` or `/header/NAME`.\n- `two_credentials` (400): The request carries more than one credential. Send one.\n- `unauthorized` (401): The credential is missing, malformed, unknown, expired or revoked.\n- `forbidden` (403): The operation is not open to the party that the credential belongs to.\n- `key_scope` (403): The partner's key lacks the scope that the operation or the type of command needs, or the request concerns a key that reaches further than the one used.\n- `wrong_party` (403): Only another party may send this command now: the stage's reviewing party, or the party that the task was escalated to, or that was asked or asked a question.\n- `key_actor` (403): The key is bound to people, and the command names an actor who is not one of them.\n- `key_unbound` (403): The stage has `assurance` `bound`: votes and approving resolutions count only under a key that is bound to its actor.\n- `not_a_reviewer` (403): The actor is not one of the stage's named reviewers.\n- `self_approval` (403): The actor submitted the latest revision, or an earlier one of the same round, and may not approve it.\n- `not_distinct` (403): The actor's approval counted in a stage whose approvers may not approve this stage as well.\n- `held_by_other` (403): Another party put the task on hold. Only that party or the platform can resume it.\n- `resolution_not_allowed` (403): The partner may resolve an escalation with `approve` only on stages that the partner reviews, and only as one vote of their quorum: by an actor who may vote there, if the standing votes and this one meet it. `detail` says which of these it is.\n- `second_person` (403): The platform escalated in this round with the same actor or the same key. Another person under another key must approve or reject; `return` and `redirect` stay open.\n- `wrong_cell` (421): The header `Stagegate-Cell` names another cell than the one that was reached. Nothing was done.\n- `not_found` (404): The path or resource does not exist, or the resource belongs to another party.\n- `no_checkpoint` (404): No checkpoint of that size was signed, or none at all yet. If you kept a checkpoint of that size, the log contradicts it.\n- `not_logged` (404): The log of that checkpoint does not contain the task's trail up to the requested entry. A change is logged about a minute later.\n- `method_not_allowed` (405): The path does not support this method; `Allow` lists those it supports.\n- `slow_body` (408): The body did not arrive in time. Nothing was done.\n- `claimed` (409): As many people as can decide the task together have claimed it; `by` has the claim that ends first, at `until`.\n- `task_exists` (409): A task with this id was opened with another body, or was put away since; then `archived` says when.\n- `partner_exists` (409): A partner with this id was added with another name.\n- `already_decided` (409): The stage was already decided in that round; `decision` is the decision that counts.\n- `already_voted` (409): The actor has already cast the same vote on this revision; it is the entry `recorded.seq`. Nothing was recorded, and nothing needs to be done.\n- `stage_mismatch` (409): The task is not at the stage that the command names.\n- `round_mismatch` (409): The stage is not in the round that the command names.\n- `wrong_phase` (409): The command is not possible in the task's phase; `allowed` lists the commands that this caller may send.\n- `submission_not_open` (409): New work would bypass an earlier approval. It can be submitted after the task was returned.\n- `stale_escalation` (409): The command answers an escalation that is not the open one.\n- `question_open` (409): One question can be open at a time; the open one is the entry `question.seq`. It decides nothing and blocks no decision.\n- `stale_question` (409): The command names a question that is not the open one. If it is the latest one, `question` says how it was closed: `answered`, `withdrawn`, `lapsed` or `overtaken`, by the entry `question.closed_by`.\n- `nothing_to_return_to` (409): The escalation interrupted no review that it could return to. Resolve it another way.\n- `redirect_limit` (409): The escalation was redirected as often as it may be. Resolve it.\n- `already_cancelling` (409): A cancellation was already requested and is in progress.\n- `cancelling` (409): The task is being cancelled. A decision was recorded as the entry `recorded.seq` and has no effect.\n- `task_closed` (409): The task has ended. A late decision was recorded as the entry `recorded.seq` and has no effect.\n- `limit_reached` (409): A limit was reached; `detail` names it. Limits apply to the revisions, status updates and trail entries of a task, to the questions of a round, to an actor's votes on a revision, and to the workflows, versions, keys and webhooks of a partner or the platform.\n- `nothing_to_decide` (409): The actor could do nothing about the decision that the link would be for; `why` is `not_waiting`, or the code with which a decision would be refused. No link was made.\n- `task_archived` (410): The task closed long ago and was put away: its trail is a file of the operator's archive, and the service has nothing else of it. `archived` says when, and the file's SHA-256.\n- `cursor_expired` (410): Events after the cursor `after` have left the feed, with tasks that were put away. Read the feed from the start, without `after`; events that you already have keep their `id`.\n- `feed_restored` (410): The database was restored to a time before the position of the cursor `after`. Read the feed from the start, without `after`; events that you already have keep their `id`.\n- `precondition_failed` (412): `If-Match` or `If-None-Match` does not hold for the current `ETag` of the caller's view, which is `etag`. If `etag` is absent, the resource does not exist yet.\n- `stale_revision` (412): The command names a revision that is no longer the latest; `revision` is the latest.\n- `payload_too_large` (413): The body exceeds the operation's limit: 1 MiB, or less where its `requestBody` says so.\n- `target_too_long` (414): The request's path and query together are longer than 8 KiB.\n- `unsupported_media_type` (415): The body's `Content-Type` must be `application/json` in UTF-8, without a `Content-Encoding`.\n- `invalid_body` (422): The body is JSON, but not valid for the operation; `errors` says where and why.\n- `answer_too_large` (422): The response would exceed its size limit; `detail` says how far it got. Request less.\n- `workflow_unavailable` (422): The partner has no such workflow or version, or the workflow was retired.\n- `event_id_reused` (422): This party has already used the `id` for this task with another body. Use a new id for a new command.\n- `erasure_id_reused` (422): The `id` was already used for an erasure with another body. Use a new id for a new erasure.\n- `header_too_large` (431): The request has more than 100 header fields. A header of more than 64 KiB in total gets this status without a body.\n- `too_many_at_once` (429): The caller has reached its limit of concurrent work; `detail` says which. Nothing was done. Send the same request again after `Retry-After` seconds, when some of that work has ended.\n- `too_many_requests` (429): The credential makes such requests too fast; `detail` says how many it may make. Nothing was done. Send the same request again after `Retry-After` seconds.\n- `internal` (500): The service failed; the cause is logged under `request_id`. The same request may be sent again.\n- `unsupported_transfer_encoding` (501): The body has a transfer encoding other than `chunked`.\n- `trail_damaged` (500): An entry of the trail differs from what was written; `detail` says which. The trail can still be exported.\n- `no_audit_key` (503): The service has no key for checkpoints and receipts. Nothing was done. Its operator can configure a key.\n- `no_public_url` (503): The service does not know the URL by which browsers reach it, so it can make no links. Its operator can configure `STAGEGATE_PUBLIC_URL`.\n- `overloaded` (503): The service is overloaded. Nothing was done. Send the same request again after `Retry-After` seconds.\n- `timeout` (503): The service did not respond in time. A write may have taken effect; sending it again with the same `id` is safe.\n- `unavailable` (503): A dependency of the service is unreachable or did not respond; `detail` says whether the request may have had an effect. Send the same request again, with the same `id`, after `Retry-After` seconds.\n- `behind` (503): This replica does not have the version that the request names in `min_version`, `If-None-Match`, `If-Match`, `Last-Event-ID`, `size` or its path: it was written elsewhere and has not arrived, or does not exist. Send the same request again after `Retry-After` seconds.\n- `read_only` (503): The request writes, and the replica reads from a standby. Nothing was done. Send the request to a replica on the primary. An export by the platform is recorded first, so it writes.\n- `draining` (503): On `/ready`: the replica is about to stop.\n- `database_unreachable` (503): On `/ready`: the database is unreachable or does not respond.\n- `database_read_only` (503): On `/ready`: the database is a standby or was made read-only.\n- `database_not_migrated` (503): On `/ready`: the database lacks migrations of this build; `stagegate migrate` applies them.\n- `database_not_confined` (503): On `/ready`: statements do not run in the role that cannot change the trail, or without its time limits; a pooler may have dropped them.\n- `database_of_other_cell` (503): On `/ready`: the database is another cell than `STAGEGATE_CELL` says.\n- `worker_still` (503): On `/ready`: a background worker has made no progress for longer than its limit.\n- `clock_wrong` (503): On `/ready`: the replica's clock differs from the database's by more than 15 s. Later versions may add words."
+            description="What went wrong, as a stable code for programs. Later versions may add codes.\n\n- `invalid_json` (400): The body is missing or is not well-formed JSON in UTF-8.\n- `invalid_parameter` (400): A path parameter, query parameter or header is unknown, duplicate, missing or malformed; `errors` names it as `/path/NAME`, `/query/NAME` or `/header/NAME`.\n- `two_credentials` (400): The request carries more than one credential. Send one.\n- `unauthorized` (401): The credential is missing, malformed, unknown, expired or revoked.\n- `forbidden` (403): The operation is not open to the party that the credential belongs to.\n- `key_scope` (403): The partner's key lacks the scope that the operation or the type of command needs, or the request concerns a key that reaches further than the one used.\n- `wrong_party` (403): Only another party may send this command now: the stage's reviewing party, or the party that the task was escalated to, or that was asked or asked a question.\n- `key_actor` (403): The key is bound to people, and the command names an actor who is not one of them.\n- `key_unbound` (403): The stage has `assurance` `bound`: votes and approving resolutions count only under a key that is bound to its actor.\n- `not_a_reviewer` (403): The actor is not one of the stage's named reviewers.\n- `self_approval` (403): The actor submitted the latest revision, or an earlier one of the same round, and may not approve it.\n- `not_distinct` (403): The actor's approval counted in a stage whose approvers may not approve this stage as well.\n- `held_by_other` (403): Another party put the task on hold. Only that party or the platform can resume it.\n- `resolution_not_allowed` (403): The partner may resolve an escalation with `approve` only on stages that the partner reviews, and only as one vote of their quorum: by an actor who may vote there, if the standing votes and this one meet it. `detail` says which of these it is.\n- `second_person` (403): The platform escalated in this round with the same actor or the same key. Another person under another key must approve or reject; `return` and `redirect` stay open.\n- `wrong_cell` (421): The header `Stagegate-Cell` names another cell than the one that was reached. Nothing was done.\n- `not_found` (404): The path or resource does not exist, or the resource belongs to another party.\n- `no_checkpoint` (404): No checkpoint of that size was signed, or none at all yet. If you kept a checkpoint of that size, the log contradicts it.\n- `not_logged` (404): The log of that checkpoint does not contain the task's trail up to the requested entry. A change is logged about a minute later.\n- `method_not_allowed` (405): The path does not support this method; `Allow` lists those it supports.\n- `slow_body` (408): The body did not arrive in time. Nothing was done.\n- `claimed` (409): As many people as can decide the task together have claimed it; `by` has the claim that ends first, at `until`.\n- `task_exists` (409): A task with this id was opened with another body, or was put away since; then `archived` says when.\n- `partner_exists` (409): A partner with this id was added with another name.\n- `already_decided` (409): The stage was already decided in that round; `decision` is the decision that counts.\n- `already_voted` (409): The actor has already cast the same vote on this revision; it is the entry `recorded.seq`. Nothing was recorded, and nothing needs to be done.\n- `stage_mismatch` (409): The task is not at the stage that the command names.\n- `round_mismatch` (409): The stage is not in the round that the command names.\n- `wrong_phase` (409): The command is not possible in the task's phase; `allowed` lists the commands that this caller may send.\n- `submission_not_open` (409): New work would bypass an earlier approval. It can be submitted after the task was returned.\n- `stale_escalation` (409): The command answers an escalation that is not the open one.\n- `question_open` (409): One question can be open at a time; the open one is the entry `question.seq`. It decides nothing and blocks no decision.\n- `stale_question` (409): The command names a question that is not the open one. If it is the latest one, `question` says how it was closed: `answered`, `withdrawn`, `lapsed` or `overtaken`, by the entry `question.closed_by`.\n- `nothing_to_return_to` (409): The escalation interrupted no review that it could return to. Resolve it another way.\n- `redirect_limit` (409): The escalation was redirected as often as it may be. Resolve it.\n- `already_cancelling` (409): A cancellation was already requested and is in progress.\n- `cancelling` (409): The task is being cancelled. A decision was recorded as the entry `recorded.seq` and has no effect.\n- `task_closed` (409): The task has ended. A late decision was recorded as the entry `recorded.seq` and has no effect.\n- `limit_reached` (409): A limit was reached; `detail` names it. Limits apply to the revisions, status updates and trail entries of a task, to the questions of a round, to an actor's votes on a revision, and to the workflows, versions, keys and webhooks of a partner or the platform.\n- `nothing_to_decide` (409): The actor could do nothing about the decision that the link would be for; `why` is `not_waiting`, or the code with which a decision would be refused. No link was made.\n- `task_archived` (410): The task closed long ago and was put away: its trail is a file of the operator's archive, and the service has nothing else of it. `archived` says when, and the file's SHA-256.\n- `cursor_expired` (410): Events after the cursor `after` have left the feed, with tasks that were put away. Read the feed from the start, without `after`; events that you already have keep their `id`.\n- `feed_restored` (410): The database was restored to a time before the position of the cursor `after`. Read the feed from the start, without `after`; events that you already have keep their `id`.\n- `precondition_failed` (412): `If-Match` or `If-None-Match` does not hold for the current `ETag` of the caller's view, which is `etag`. If `etag` is absent, the resource does not exist yet.\n- `stale_revision` (412): The command names a revision that is no longer the latest; `revision` is the latest.\n- `payload_too_large` (413): The body exceeds the operation's limit: 1 MiB, or less where its `requestBody` says so.\n- `target_too_long` (414): The request's path and query together are longer than 8 KiB.\n- `unsupported_media_type` (415): The body's `Content-Type` must be `application/json` in UTF-8, without a `Content-Encoding`.\n- `invalid_body` (422): The body is JSON, but not valid for the operation; `errors` says where and why.\n- `answer_too_large` (422): The response would exceed its size limit; `detail` says how far it got. Request less.\n- `workflow_unavailable` (422): The partner has no such workflow or version, or the workflow was retired.\n- `unanswered_feedback` (422): The stage that returned the work requires an answer to every blocking item of its feedback; `errors` names in `item` each that has none.\n- `event_id_reused` (422): This party has already used the `id` for this task with another body. Use a new id for a new command.\n- `erasure_id_reused` (422): The `id` was already used for an erasure with another body. Use a new id for a new erasure.\n- `header_too_large` (431): The request has more than 100 header fields. A header of more than 64 KiB in total gets this status without a body.\n- `too_many_at_once` (429): The caller has reached its limit of concurrent work; `detail` says which. Nothing was done. Send the same request again after `Retry-After` seconds, when some of that work has ended.\n- `too_many_requests` (429): The credential makes such requests too fast; `detail` says how many it may make. Nothing was done. Send the same request again after `Retry-After` seconds.\n- `internal` (500): The service failed; the cause is logged under `request_id`. The same request may be sent again.\n- `unsupported_transfer_encoding` (501): The body has a transfer encoding other than `chunked`.\n- `trail_damaged` (500): An entry of the trail differs from what was written; `detail` says which. The trail can still be exported.\n- `no_audit_key` (503): The service has no key for checkpoints and receipts. Nothing was done. Its operator can configure a key.\n- `no_public_url` (503): The service does not know the URL by which browsers reach it, so it can make no links. Its operator can configure `STAGEGATE_PUBLIC_URL`.\n- `overloaded` (503): The service is overloaded. Nothing was done. Send the same request again after `Retry-After` seconds.\n- `timeout` (503): The service did not respond in time. A write may have taken effect; sending it again with the same `id` is safe.\n- `unavailable` (503): A dependency of the service is unreachable or did not respond; `detail` says whether the request may have had an effect. Send the same request again, with the same `id`, after `Retry-After` seconds.\n- `behind` (503): This replica does not have the version that the request names in `min_version`, `If-None-Match`, `If-Match`, `Last-Event-ID`, `size` or its path: it was written elsewhere and has not arrived, or does not exist. Send the same request again after `Retry-After` seconds.\n- `read_only` (503): The request writes, and the replica reads from a standby. Nothing was done. Send the request to a replica on the primary. An export by the platform is recorded first, so it writes.\n- `draining` (503): On `/ready`: the replica is about to stop.\n- `database_unreachable` (503): On `/ready`: the database is unreachable or does not respond.\n- `database_read_only` (503): On `/ready`: the database is a standby or was made read-only.\n- `database_not_migrated` (503): On `/ready`: the database lacks migrations of this build; `stagegate migrate` applies them.\n- `database_not_confined` (503): On `/ready`: statements do not run in the role that cannot change the trail, or without its time limits; a pooler may have dropped them.\n- `database_of_other_cell` (503): On `/ready`: the database is another cell than `STAGEGATE_CELL` says.\n- `worker_still` (503): On `/ready`: a background worker has made no progress for longer than its limit.\n- `clock_wrong` (503): On `/ready`: the replica's clock differs from the database's by more than 15 s. Later versions may add words."
         ),
     ]
 
@@ -147,6 +172,18 @@ class EndpointState(RootModel[str]):
     ]
 
 
+class Ends(BaseModel):
+    model_config = ConfigDict(
+        extra='allow',
+    )
+    delivery: Annotated[int, Field(description='Every stage was approved.', ge=0)]
+    cancelled: Annotated[int, Field(description='Somebody cancelled it.', ge=0)]
+    expired: Annotated[int, Field(description='Its deadline passed.', ge=0)]
+    failed: Annotated[
+        int, Field(description='A rule of the definition ended it.', ge=0)
+    ]
+
+
 class ErasureId(RootModel[UUID]):
     root: Annotated[UUID, Field(description="The id of an erasure of a person's data.")]
 
@@ -194,6 +231,18 @@ class ErasureState(RootModel[str]):
     ]
 
 
+class Escalations(BaseModel):
+    model_config = ConfigDict(
+        extra='allow',
+    )
+    person: Annotated[int, Field(description='Somebody asked for it.', ge=0)]
+    deadline: Annotated[int, Field(description='A deadline passed.', ge=0)]
+    exhausted: Annotated[int, Field(description='The rounds were exhausted.', ge=0)]
+    no_quorum: Annotated[
+        int, Field(description='Too few of the named reviewers might approve.', ge=0)
+    ]
+
+
 class EventType(RootModel[str]):
     root: Annotated[
         str,
@@ -216,7 +265,7 @@ class FieldErrorCode(RootModel[str]):
     root: Annotated[
         str,
         Field(
-            description="What is wrong with the input, as a stable code for programs.\n\n- `required`: It is missing.\n- `unknown_field`: There is no such field or parameter.\n- `duplicate_key`: It appears twice.\n- `wrong_type`: It has another JSON type.\n- `invalid_value`: It is not of the form that its schema says.\n- `number_out_of_range`: The number is beyond ±(2^53 − 1).\n- `nul_character`: The text has a NUL character.\n- `lone_surrogate`: The text has half of a surrogate pair.\n- `too_deep`: The body is nested deeper than 32 levels.\n- `unknown_value`: It is not one of the words that are accepted.\n- `unknown_stage`: The workflow has no such stage.\n- `unknown_revision`: The task has no such revision.\n- `too_long`: It is longer than allowed.\n- `too_many`: There are more than allowed.\n- `out_of_range`: It is out of bounds.\n- `not_allowed`: It is not allowed in combination with others, or for this party.\n- `not_equal`: Two places that must agree do not.\n- `in_future`: It is too far in the future.\n- `not_in_future`: It is not in the future.\n- `reserved`: It is a name of the service itself.\n- `reused`: The id was used with another body.\n- `unavailable`: There is none, or it was retired.\n- `out_of_order`: It comes before what it should follow.\n- `not_a_url`: It is no URL.\n- `not_https`: The URL does not begin with https://.\n- `userinfo`: The URL has a user name or a password.\n- `fragment`: The URL has a fragment.\n- `port`: The URL has a port that is not allowed.\n- `private_address`: The URL leads to an address that is not public.\n- `private_name`: The URL has a name that is not public.\n- `other_cell`: Another cell gave it out.\n- `unresolved`: The name in the URL does not resolve to an address.\n- `not_applicable`: The field does not apply given the others: `to` without `escalate`, `grace` without `let_finish`.\n- `partner_only`: `quorum`, `reviewers`, `self_approval` and `distinct_from` are only for stages that the partner reviews; buyer and platform have one vote.\n- `blank`: A text has no visible character.\n- `control_character`: A text has control characters other than line breaks and tabs.\n- `line_break`: A name or a label has a line break or a tab.\n- `invisible_character`: A text has a character that is invisible or changes the direction of its neighbours.\n- `invalid_id`: A reviewer's id is invalid; the schema `ActorId` has the rules.\n- `invalid_key`: A key is not 1 to 64 of the characters a-z, 0-9 and -.\n- `invalid_duration`: A duration is not ISO 8601 weeks, days, hours, minutes and seconds.\n- `too_few`: A list has fewer elements than required.\n- `duplicate`: A list names the same thing twice.\n- `later_stage`: The stage comes too late in the workflow: `return_to` accepts this stage and earlier ones, `distinct_from` only earlier ones.\n- `quorum_unreachable`: The named reviewers are too few for the quorum, or could block each other.\n- `party_not_allowed`: The party is not in the stage's `escalation.to`.\n- `buyer_reviews`: A stage that the buyer reviews cannot be escalated to the buyer.\n- `silence_resolves`: A timeout may not approve an escalation, a stage that the platform reviews, or a stage whose buyer has less than 24 hours.\n- `reminder_too_long`: A reminder would come before the review starts.\n- `unknown_time_zone`: The IANA database has no such time zone.\n- `invalid_time`: A time of day is not written as HH:MM, from 00:00 to 24:00.\n- `invalid_date`: A date is not written as YYYY-MM-DD, or does not exist.\n- `invalid_hours`: Working hours end before they start, or overlap others of the same weekday.\n- `no_working_hours`: A calendar has no working hours on any weekday.\n- `calendar_required`: The clock `business` is used, but the workflow has no calendar.\n- `beyond_calendar`: By the workflow's calendar, this much working time can take more than ten years.\n- `too_many_mistakes`: There are more mistakes than the response lists.\n Later versions may add words."
+            description="What is wrong with the input, as a stable code for programs.\n\n- `required`: It is missing.\n- `unknown_field`: There is no such field or parameter.\n- `duplicate_key`: It appears twice.\n- `wrong_type`: It has another JSON type.\n- `invalid_value`: It is not of the form that its schema says.\n- `number_out_of_range`: The number is beyond ±(2^53 − 1).\n- `nul_character`: The text has a NUL character.\n- `lone_surrogate`: The text has half of a surrogate pair.\n- `too_deep`: The body is nested deeper than 32 levels.\n- `unknown_value`: It is not one of the words that are accepted.\n- `unknown_stage`: The workflow has no such stage.\n- `unknown_revision`: The task has no such revision.\n- `too_long`: It is longer than allowed.\n- `too_many`: There are more than allowed.\n- `out_of_range`: It is out of bounds.\n- `not_allowed`: It is not allowed in combination with others, or for this party.\n- `not_equal`: Two places that must agree do not.\n- `in_future`: It is too far in the future.\n- `not_in_future`: It is not in the future.\n- `unknown_item`: There is no such item of feedback to answer or to raise again.\n- `unanswered`: An item of feedback has no answer; `item` names it.\n- `reserved`: It is a name of the service itself.\n- `reused`: The id was used with another body.\n- `unavailable`: There is none, or it was retired.\n- `out_of_order`: It comes before what it should follow.\n- `not_a_url`: It is no URL.\n- `not_https`: The URL does not begin with https://.\n- `userinfo`: The URL has a user name or a password.\n- `fragment`: The URL has a fragment.\n- `port`: The URL has a port that is not allowed.\n- `private_address`: The URL leads to an address that is not public.\n- `private_name`: The URL has a name that is not public.\n- `other_cell`: Another cell gave it out.\n- `unresolved`: The name in the URL does not resolve to an address.\n- `not_applicable`: The field does not apply given the others: `to` without `escalate`, `grace` without `let_finish`, `quorum` or `reviewers` beside `panels`, `all` without named reviewers.\n- `partner_only`: `quorum`, `reviewers`, `panels`, `self_approval` and `distinct_from` are only for stages that the partner reviews; buyer and platform have one vote.\n- `blank`: A text has no visible character.\n- `control_character`: A text has control characters other than line breaks and tabs.\n- `line_break`: A name or a label has a line break or a tab.\n- `invisible_character`: A text has a character that is invisible or changes the direction of its neighbours.\n- `invalid_id`: A reviewer's id is invalid; the schema `ActorId` has the rules.\n- `invalid_key`: A key is not 1 to 64 of the characters a-z, 0-9 and -.\n- `invalid_duration`: A duration is not ISO 8601 weeks, days, hours, minutes and seconds.\n- `too_few`: A list has fewer elements than required.\n- `duplicate`: A list names the same thing twice.\n- `later_stage`: The stage comes too late in the workflow: `return_to` accepts this stage and earlier ones, `distinct_from` only earlier ones.\n- `two_panels`: An actor sits in two panels of a stage.\n- `quorum_unreachable`: The named reviewers of the stage or of a panel are too few for the votes that it needs, or could block each other.\n- `party_not_allowed`: The party is not in the stage's `escalation.to`.\n- `buyer_reviews`: A stage that the buyer reviews cannot be escalated to the buyer.\n- `silence_resolves`: A timeout may not approve an escalation, a stage that the platform reviews, or a stage whose buyer has less than 24 hours.\n- `reminder_too_long`: A reminder would come before the review starts.\n- `unknown_time_zone`: The IANA database has no such time zone.\n- `invalid_time`: A time of day is not written as HH:MM, from 00:00 to 24:00.\n- `invalid_date`: A date is not written as YYYY-MM-DD, or does not exist.\n- `invalid_hours`: Working hours end before they start, or overlap others of the same weekday.\n- `no_working_hours`: A calendar has no working hours on any weekday.\n- `calendar_required`: The clock `business` is used, but the workflow has no calendar.\n- `beyond_calendar`: By the workflow's calendar, this much working time can take more than ten years.\n- `too_many_mistakes`: There are more mistakes than the response lists.\n Later versions may add words."
         ),
     ]
 
@@ -266,6 +315,17 @@ class HttpsUrl(RootModel[str]):
 class InFlight(Enum):
     discarded = 'discarded'
     salvaged = 'salvaged'
+
+
+class ItemId(RootModel[str]):
+    root: Annotated[
+        str,
+        Field(
+            description='The id of an item of feedback: the `seq` of the entry that records it, and its position there.',
+            examples=['5.1'],
+            pattern='^[1-9][0-9]{0,15}[.][1-9][0-9]{0,2}$',
+        ),
+    ]
 
 
 class KeyId(RootModel[UUID]):
@@ -394,6 +454,39 @@ class OpenMode(Enum):
     at_once = 'at_once'
 
 
+class PanelKey(RootModel[str]):
+    root: Annotated[
+        str,
+        Field(
+            description='1 to 64 of the characters a-z, 0-9 and -.',
+            pattern='^[a-z0-9-]{1,64}$',
+        ),
+    ]
+
+
+class PanelState(RootModel[str]):
+    root: Annotated[
+        str,
+        Field(
+            description='Whether a panel has approved. Later versions may add words.'
+        ),
+    ]
+
+
+class PanelStatus(BaseModel):
+    model_config = ConfigDict(
+        extra='allow',
+    )
+    key: Annotated[PanelKey, Field(description="The panel's key.")]
+    name: Annotated[Line200, Field(description='The display name.')]
+    state: Annotated[
+        PanelState,
+        Field(
+            description='Whether it has approved, in the latest round of the stage. A stage can be approved although\na panel is `open`: by another party (`overridden`), or by a deadline.'
+        ),
+    ]
+
+
 class PartnerEventType(RootModel[str]):
     root: Annotated[
         str,
@@ -447,13 +540,25 @@ class Quorum(BaseModel):
         extra='allow',
     )
     approvals: Annotated[
-        int | None,
-        Field(description='Approving votes for *approved*, 1 to 100.', ge=1, le=100),
+        Approvals | None,
+        Field(
+            description='Approving votes for *approved*; `all` only with named reviewers.'
+        ),
     ] = None
     rejections: Annotated[
         int | None,
         Field(description='Rejecting votes for *rejected*, 1 to 100.', ge=1, le=100),
     ] = None
+
+
+class ReasonKey(RootModel[str]):
+    root: Annotated[
+        str,
+        Field(
+            description='1 to 64 of the characters a-z, 0-9 and -.',
+            pattern='^[a-z0-9-]{1,64}$',
+        ),
+    ]
 
 
 class Recorded(BaseModel):
@@ -508,6 +613,16 @@ class Role(RootModel[str]):
             description='The role of an actor in an entry. Later versions may add words.'
         ),
     ]
+
+
+class Rounds(BaseModel):
+    model_config = ConfigDict(
+        extra='allow',
+    )
+    p50: Annotated[
+        int, Field(description='Half of the tasks had at most this many.', ge=0)
+    ]
+    p90: Annotated[int, Field(description='Nine out of ten had.', ge=0)]
 
 
 class Scope(RootModel[str]):
@@ -572,6 +687,11 @@ class Span(RootModel[str]):
             pattern='^P([0-9]+W)?([0-9]+D)?(T([0-9]+H)?([0-9]+M)?([0-9]+S)?)?$',
         ),
     ]
+
+
+ReasonsAdditionalProperty = TypeAliasType(
+    "ReasonsAdditionalProperty", Annotated[int, Field(ge=0)]
+)
 
 
 class StageKey(RootModel[str]):
@@ -795,11 +915,25 @@ class VoteCount(BaseModel):
     want: Annotated[int, Field(description='How many decide the stage.', ge=0)]
 
 
+class VotesNeeded(BaseModel):
+    model_config = ConfigDict(
+        extra='allow',
+    )
+    approvals: Annotated[
+        int,
+        Field(
+            description='Approving votes. Where `all` must approve: as many as may.',
+            ge=0,
+        ),
+    ]
+    rejections: Annotated[int, Field(description='Rejecting votes.', ge=0)]
+
+
 class WarningCode(RootModel[str]):
     root: Annotated[
         str,
         Field(
-            description="- `timeout_approves`: A stage is approved if its deadline passes without a decision.\n- `unbounded_wait`: A task can wait here indefinitely, since neither a clock nor the task's deadline ends the wait.\n- `unbounded_rounds`: A stage can be rejected any number of times.\n- `deadlines_exceed_task`: The deadlines of the stages add up to more than the task's deadline.\n- `pool_may_run_dry`: Actors who submitted the work or approved earlier stages may not approve here, which can leave fewer named reviewers than the quorum needs.\n- `unused_calendar`: The workflow has a calendar, but no duration is counted by it.\n- `business_days`: A duration of working time is written in days or weeks, which are 24 and 168 working hours.\n- `label_of_the_service`: A label or a name reads like a status text of the service, or speaks for AITasker.\n- `no_visible_decision`: Every stage can pass by timeout or by approval of the actor who did the work, and only the partner reviews: the buyer would notice no decision, and the synchronous path is a better fit. Later versions may add words."
+            description="- `timeout_approves`: A stage is approved if its deadline passes without a decision.\n- `unbounded_wait`: A task can wait here indefinitely, since neither a clock nor the task's deadline ends the wait.\n- `unbounded_rounds`: A stage can be rejected any number of times.\n- `deadlines_exceed_task`: The deadlines of the stages add up to more than the task's deadline.\n- `single_reason`: A stage lists a single reason for rejections, so that every rejection must name it and none says more than another.\n- `pool_may_run_dry`: Actors who submitted the work or approved earlier stages may not approve here, which can leave fewer named reviewers than the quorum needs.\n- `all_may_be_fewer`: `all` must approve, but actors who submitted the work or approved earlier stages may not, and are not waited for.\n- `unused_calendar`: The workflow has a calendar, but no duration is counted by it.\n- `business_days`: A duration of working time is written in days or weeks, which are 24 and 168 working hours.\n- `label_of_the_service`: A label or a name reads like a status text of the service, or speaks for AITasker.\n- `no_visible_decision`: Every stage can pass by timeout or by approval of the actor who did the work, and only the partner reviews: the buyer would notice no decision, and the synchronous path is a better fit. Later versions may add words."
         ),
     ]
 
@@ -1021,6 +1155,16 @@ class StageTimeoutNone(BaseModel):
     action: Annotated[Literal['none'], Field(description='Selects the alternative.')]
 
 
+class AnswerKindChoice(Enum):
+    done = 'done'
+    declined = 'declined'
+
+
+class AnswersDefinitionChoice(Enum):
+    optional = 'optional'
+    required = 'required'
+
+
 class EventTypeChoice(Enum):
     task_opened = 'task.opened'
     task_work_submitted = 'task.work_submitted'
@@ -1131,6 +1275,37 @@ class Alone(BaseModel):
     )
     party: Annotated[Party, Field(description='The party.')]
     by: Annotated[Means, Field(description='How.')]
+
+
+class Answer(BaseModel):
+    model_config = ConfigDict(
+        extra='allow',
+    )
+    item: Annotated[ItemId, Field(description='The item that is answered.')]
+    how: Annotated[AnswerKindChoice, Field(description='What became of it.')]
+    text: Annotated[
+        Text4000 | None,
+        Field(
+            description='The answer in words, 1 to 4,000 characters. Required with `declined`.'
+        ),
+    ] = None
+
+
+class AnsweredItem(BaseModel):
+    model_config = ConfigDict(
+        extra='allow',
+    )
+    id: Annotated[
+        ItemId,
+        Field(description='Its id, which a new rejection can name in `reopens`.'),
+    ]
+    anchor: Annotated[
+        Line500 | None, Field(description='The place in the work that it is about.')
+    ] = None
+    text: Annotated[Text4000, Field(description='The item.')]
+    answer: Annotated[
+        Answer | None, Field(description='The answer; absent if there is none.')
+    ] = None
 
 
 class ArchivedTask(BaseModel):
@@ -1427,6 +1602,19 @@ class DeliveryAttempt(BaseModel):
     ]
 
 
+class Durations(BaseModel):
+    model_config = ConfigDict(
+        extra='allow',
+    )
+    p50: Annotated[
+        Seconds, Field(description='Half of the tasks took at most this long.')
+    ]
+    p90: Annotated[Seconds, Field(description='Nine out of ten did.')]
+    mean: Annotated[
+        Seconds, Field(description='The sum divided by the number of tasks.')
+    ]
+
+
 class EntryView(BaseModel):
     model_config = ConfigDict(
         extra='allow',
@@ -1615,10 +1803,18 @@ class FeedbackItem(BaseModel):
     model_config = ConfigDict(
         extra='allow',
     )
+    id: Annotated[
+        str | None,
+        Field(
+            description="The item's id, by which it is answered: the `seq` of the entry that records it and its\nposition in the list, from 1. The service gives it; a command must not have it. Absent in\ndecisions that came too late.",
+            examples=['5.1'],
+            pattern='^[1-9][0-9]{0,15}[.][1-9][0-9]{0,2}$',
+        ),
+    ] = None
     severity: Annotated[
         Line64 | None,
         Field(
-            description="The severity in the party's own terms, such as `blocking`; at most 64 characters."
+            description="The severity in the party's own terms, such as `legal`; at most 64 characters. No rule uses\nit."
         ),
     ] = None
     anchor: Annotated[
@@ -1627,7 +1823,19 @@ class FeedbackItem(BaseModel):
             description='The place in the work that it is about, such as `contract.pdf#page=3`; at most 500\ncharacters.'
         ),
     ] = None
-    text: Annotated[Text4000, Field(description='The point, 1 to 4,000 characters.')]
+    text: Annotated[Text4000, Field(description='The item, 1 to 4,000 characters.')]
+    blocking: Annotated[
+        bool | None,
+        Field(
+            description="Whether the next submission must answer it, if the stage's `on_reject.answers` is `required`.\nDefault `true` in a rejection. An approval's remarks do not block: `true` is not allowed there."
+        ),
+    ] = None
+    reopens: Annotated[
+        ItemId | None,
+        Field(
+            description='The earlier item that this one raises again. Only in a rejection.'
+        ),
+    ] = None
 
 
 class FieldError(BaseModel):
@@ -1652,6 +1860,10 @@ class FieldError(BaseModel):
             examples=['is required'],
         ),
     ]
+    item: Annotated[
+        ItemId | None,
+        Field(description='The item of feedback that is not answered (`unanswered`).'),
+    ] = None
 
 
 class FieldProof(BaseModel):
@@ -1998,31 +2210,6 @@ class LogLeaf(BaseModel):
     ] = None
 
 
-class Needs(BaseModel):
-    model_config = ConfigDict(
-        extra='allow',
-    )
-    approvals: Annotated[
-        VoteCount | None,
-        Field(
-            description='The approving votes of the open review, running or paused; null without one.'
-        ),
-    ]
-    rejections: Annotated[VoteCount | None, Field(description='Its rejecting votes.')]
-    eligible: Annotated[
-        list[ActorId] | None,
-        Field(
-            description='The named reviewers who may approve; null: anyone of the reviewing party except those who\nare excluded. Always null for a buyer.'
-        ),
-    ]
-    question: Annotated[
-        Text4000 | None,
-        Field(
-            description='The question of the open escalation, or the open question; absent if there is none or the reader\nmay not see it.'
-        ),
-    ] = None
-
-
 class NewClaim(BaseModel):
     model_config = ConfigDict(
         extra='allow',
@@ -2149,34 +2336,6 @@ class OnExhausted(RootModel[OnExhaustedEscalate | OnExhaustedFail]):
     ]
 
 
-class OnReject(BaseModel):
-    model_config = ConfigDict(
-        extra='allow',
-    )
-    return_to: Annotated[
-        list[StageKey] | None,
-        Field(
-            description='The stages that a rejection may return to: this one or earlier ones; the first is the\ndefault target. Default: the previous stage (the first stage: itself).',
-            max_length=50,
-            min_length=1,
-        ),
-    ] = None
-    max_rounds: Annotated[
-        int | None,
-        Field(
-            description='How many rounds the stage may take, 1 to 1,000. A rejection in the last round exhausts them.\nDefault: no limit.',
-            ge=1,
-            le=1000,
-        ),
-    ] = None
-    on_exhausted: Annotated[
-        OnExhausted | None,
-        Field(
-            description='What happens when the rounds are exhausted. Default: escalate to the first of\n`escalation.to`.'
-        ),
-    ] = None
-
-
 class OpenedLink(BaseModel):
     model_config = ConfigDict(
         extra='allow',
@@ -2297,6 +2456,74 @@ class WorkflowSummaryPage(BaseModel):
         Field(
             description='The `cursor` of the next page; null on the last page. Opaque.'
         ),
+    ]
+
+
+class PanelDefinition(BaseModel):
+    model_config = ConfigDict(
+        extra='allow',
+    )
+    key: Annotated[PanelKey, Field(description='Unique in the stage.')]
+    name: Annotated[
+        Line200,
+        Field(
+            description='The display name, at most 200 characters. The buyer reads it.'
+        ),
+    ]
+    reviewers: Annotated[
+        list[ActorId],
+        Field(
+            description='The actor ids that may vote in this panel. Nobody is in two panels of a stage, and all panels\ntogether name at most 100.',
+            max_length=100,
+            min_length=1,
+        ),
+    ]
+    approvals: Annotated[
+        Approvals | None,
+        Field(description='Approving votes with which the panel approves. Default 1.'),
+    ] = None
+    rejections: Annotated[
+        int | None,
+        Field(
+            description='Rejecting votes of this panel that reject the stage, whatever the other panels say, 1 to\n100. Default 1.',
+            ge=1,
+            le=100,
+        ),
+    ] = None
+
+
+class PanelNeeds(BaseModel):
+    model_config = ConfigDict(
+        extra='allow',
+    )
+    key: Annotated[PanelKey, Field(description="The panel's key.")]
+    name: Annotated[Line200, Field(description='The display name.')]
+    state: Annotated[PanelState, Field(description='Whether it has approved.')]
+    approvals: Annotated[VoteCount, Field(description='Its approving votes.')]
+    rejections: Annotated[
+        VoteCount, Field(description='Its rejecting votes, which reject the stage.')
+    ]
+    eligible: Annotated[
+        list[ActorId], Field(description='Those of its reviewers who may approve.')
+    ]
+
+
+class PanelView(BaseModel):
+    model_config = ConfigDict(
+        extra='allow',
+    )
+    key: Annotated[PanelKey, Field(description="The panel's key.")]
+    name: Annotated[Line200, Field(description='The display name.')]
+    state: Annotated[PanelState, Field(description='Whether it has approved.')]
+    needed: Annotated[
+        VotesNeeded,
+        Field(
+            description='How many votes of its own make it approve, or reject the stage.'
+        ),
+    ]
+    reviewers: Annotated[list[ActorId], Field(description='Who may vote in it.')]
+    eligible: Annotated[
+        list[ActorId], Field(description='Those of them who may approve.')
     ]
 
 
@@ -2730,6 +2957,24 @@ class ReadyCommand(BaseModel):
     ] = None
 
 
+class ReasonDefinition(BaseModel):
+    model_config = ConfigDict(
+        extra='allow',
+    )
+    key: Annotated[
+        ReasonKey,
+        Field(
+            description='Unique in the stage; the feedback of a rejection refers to it.'
+        ),
+    ]
+    name: Annotated[
+        Line200,
+        Field(
+            description='The display name, at most 200 characters. A buyer who can reject the stage reads it.'
+        ),
+    ]
+
+
 class Redelivered(BaseModel):
     model_config = ConfigDict(
         extra='allow',
@@ -2931,57 +3176,6 @@ class StageAlone(BaseModel):
     ]
 
 
-class StageApprovedCommand(BaseModel):
-    model_config = ConfigDict(
-        extra='allow',
-    )
-    type: Annotated[
-        Literal['stage_approved'], Field(description='The type of the command.')
-    ]
-    id: Annotated[
-        CommandId | None,
-        Field(
-            description='The idempotency key: the same id with the same body gets the same response and has no\nfurther effect. It can also be sent in the header `Idempotency-Key`. Without an id, sending\na command again is a new command.'
-        ),
-    ] = None
-    stage: Annotated[
-        StageKey,
-        Field(
-            description='The stage that the decision is for. The command is refused when the task is at another\nstage.'
-        ),
-    ]
-    round: Annotated[
-        int,
-        Field(
-            description="The stage's round. The command is refused when the stage is in another round.",
-            ge=1,
-        ),
-    ]
-    revision: Annotated[
-        int,
-        Field(
-            description='The latest revision that the sender has seen; 0: no work was submitted. The command is\nrefused when there is a newer revision.',
-            ge=0,
-        ),
-    ]
-    actor: Annotated[
-        Actor | None,
-        Field(
-            description='The person or program that acts. Required from the partner and the platform in submissions,\nvotes, escalations and resolutions; a key that is bound to one actor fills it in. A key that\nis bound to actors can name no others. Not allowed from a buyer, whose token identifies the\nperson.'
-        ),
-    ] = None
-    occurred_at: Annotated[
-        Time | None,
-        Field(
-            description='When it happened, according to the sender. It is recorded and shown, but has no effect. At\nmost 5 minutes in the future, and at most a day before the task was opened.'
-        ),
-    ] = None
-    note: Annotated[
-        Text4000 | None,
-        Field(description="A note for the sender's own people, 1 to 4,000 characters."),
-    ] = None
-
-
 class StageCount(BaseModel):
     model_config = ConfigDict(
         extra='allow',
@@ -3076,6 +3270,22 @@ class StageEscalatedCommand(BaseModel):
     ]
 
 
+class StageSeconds(BaseModel):
+    model_config = ConfigDict(
+        extra='allow',
+    )
+    all: Annotated[Durations, Field(description='The whole time.')]
+    partner: Annotated[Durations, Field(description='Waiting on the partner.')]
+    buyer: Annotated[Durations, Field(description='Waiting on the buyer.')]
+    platform: Annotated[Durations, Field(description='Waiting on the platform.')]
+    revising: Annotated[
+        Durations,
+        Field(
+            description="The part of the partner's time in which a returned task waited for a revision."
+        ),
+    ]
+
+
 class StageStatus(BaseModel):
     model_config = ConfigDict(
         extra='allow',
@@ -3091,6 +3301,12 @@ class StageStatus(BaseModel):
         Assurance | None,
         Field(
             description='`bound` if the stage is decided only under credentials that are bound to a person; absent:\n`any`.'
+        ),
+    ] = None
+    panels: Annotated[
+        list[PanelStatus] | None,
+        Field(
+            description='The panels that review it, in the order of the definition; absent in a stage without panels.'
         ),
     ] = None
     reviewer: Annotated[
@@ -3256,6 +3472,12 @@ class VoteView(BaseModel):
     return_to: Annotated[
         StageKey | None, Field(description='The stage that a rejection returns to.')
     ]
+    panel: Annotated[
+        PanelKey | None,
+        Field(
+            description='The panel that it counts for; absent in a stage without panels.'
+        ),
+    ] = None
     voted_at: Annotated[Time, Field(description='When it was recorded.')]
 
 
@@ -3395,44 +3617,6 @@ class WebhookTested(BaseModel):
     ]
 
 
-class WhyAnswer(BaseModel):
-    model_config = ConfigDict(
-        extra='allow',
-    )
-    waiting_on: Annotated[
-        Party | None,
-        Field(description='The party that the task waits on; null when it has ended.'),
-    ]
-    since: Annotated[
-        Time,
-        Field(
-            description='Since when stage, phase and the party it waits on have been the same.'
-        ),
-    ]
-    due_at: Annotated[
-        Time | None,
-        Field(description='When the current wait is due to end; null without a limit.'),
-    ]
-    then: Annotated[
-        Silence | None,
-        Field(
-            description='What happens at `due_at` if nobody acts; null without a limit. A buyer reads only what its\nown silence brings and what ends the task.'
-        ),
-    ]
-    needs: Annotated[
-        Needs | None,
-        Field(
-            description='What the pending decision needs; null if none is pending, or the caller may not know.'
-        ),
-    ]
-    you: Annotated[
-        list[WhyCommand],
-        Field(
-            description='What the actor can do now with this credential: an entry for each type of command, and for\neach resolution of `escalation_resolved`.'
-        ),
-    ]
-
-
 class WorkSubmittedCommand(BaseModel):
     model_config = ConfigDict(
         extra='allow',
@@ -3491,6 +3675,13 @@ class WorkSubmittedCommand(BaseModel):
     artifacts: Annotated[
         list[Artifact] | None,
         Field(description='References to the work, at most 50.', max_length=50),
+    ] = None
+    answers: Annotated[
+        list[Answer] | None,
+        Field(
+            description='The answers to items of feedback, at most one for each. If the stage that returned the work has\n`on_reject.answers` `required`, the first submission afterwards must answer every blocking\nitem. Whoever may read an item may read its answer.',
+            max_length=10100,
+        ),
     ] = None
 
 
@@ -3600,6 +3791,13 @@ class SimulatedCommandWorkSubmitted(BaseModel):
         list[Artifact] | None,
         Field(description='References to the work, at most 50.', max_length=50),
     ] = None
+    answers: Annotated[
+        list[Answer] | None,
+        Field(
+            description='The answers to items of feedback, at most one for each. If the stage that returned the work has\n`on_reject.answers` `required`, the first submission afterwards must answer every blocking\nitem. Whoever may read an item may read its answer.',
+            max_length=10100,
+        ),
+    ] = None
 
 
 class SimulatedCommandStatusUpdated(BaseModel):
@@ -3663,59 +3861,6 @@ class SimulatedCommandStatusUpdated(BaseModel):
     ] = None
     eta: Annotated[
         Time | None, Field(description='When the partner expects to finish.')
-    ] = None
-
-
-class SimulatedCommandStageApproved(BaseModel):
-    model_config = ConfigDict(
-        extra='allow',
-    )
-    type: Annotated[
-        Literal['stage_approved'], Field(description='The type of the command.')
-    ]
-    at: Annotated[Time, Field(description='When the command is sent.')]
-    party: Annotated[Party, Field(description='The party that sends it.')]
-    id: Annotated[
-        CommandId | None,
-        Field(
-            description='The idempotency key: the same id with the same body gets the same response and has no\nfurther effect. It can also be sent in the header `Idempotency-Key`. Without an id, sending\na command again is a new command.'
-        ),
-    ] = None
-    stage: Annotated[
-        StageKey,
-        Field(
-            description='The stage that the decision is for. The command is refused when the task is at another\nstage.'
-        ),
-    ]
-    round: Annotated[
-        int,
-        Field(
-            description="The stage's round. The command is refused when the stage is in another round.",
-            ge=1,
-        ),
-    ]
-    revision: Annotated[
-        int,
-        Field(
-            description='The latest revision that the sender has seen; 0: no work was submitted. The command is\nrefused when there is a newer revision.',
-            ge=0,
-        ),
-    ]
-    actor: Annotated[
-        Actor | None,
-        Field(
-            description='The person or program that acts. Required from the partner and the platform in submissions,\nvotes, escalations and resolutions; a key that is bound to one actor fills it in. A key that\nis bound to actors can name no others. Not allowed from a buyer, whose token identifies the\nperson.'
-        ),
-    ] = None
-    occurred_at: Annotated[
-        Time | None,
-        Field(
-            description='When it happened, according to the sender. It is recorded and shown, but has no effect. At\nmost 5 minutes in the future, and at most a day before the task was opened.'
-        ),
-    ] = None
-    note: Annotated[
-        Text4000 | None,
-        Field(description="A note for the sender's own people, 1 to 4,000 characters."),
     ] = None
 
 
@@ -4260,6 +4405,19 @@ class BuyerAction(BaseModel):
             description='The advice with which an escalation of this review, raised by the buyer or by a deadline,\nwas returned; absent if there is none.'
         ),
     ] = None
+    reasons: Annotated[
+        list[ReasonDefinition] | None,
+        Field(
+            description='The reasons of which a rejection must name one; absent if the stage lists none.',
+            max_length=30,
+        ),
+    ] = None
+    items: Annotated[
+        list[AnsweredItem] | None,
+        Field(
+            description='What the stage asked for when it last rejected, as far as the buyer may read it, with the\nanswers; absent if there is nothing.'
+        ),
+    ] = None
     revision: Annotated[
         RevisionUnderReview | None,
         Field(description='The work to decide on; null if none was submitted.'),
@@ -4376,11 +4534,17 @@ class Feedback(BaseModel):
         extra='allow',
     )
     summary: Annotated[
-        Text4000, Field(description='The reasons in short, 1 to 4,000 characters.')
+        Text4000, Field(description='The feedback in short, 1 to 4,000 characters.')
     ]
+    reason: Annotated[
+        ReasonKey | None,
+        Field(
+            description="The reason for a rejection: one of the stage's `on_reject.reasons`. Required if the stage has\nany, else not allowed."
+        ),
+    ] = None
     items: Annotated[
         list[FeedbackItem] | None,
-        Field(description='Individual points, at most 100.', max_length=100),
+        Field(description='Individual items, at most 100.', max_length=100),
     ] = None
     share_with_buyer: Annotated[
         bool | None,
@@ -4415,6 +4579,83 @@ class InclusionProof(BaseModel):
         str,
         Field(description='The signed checkpoint of that size, as it was published.'),
     ]
+
+
+class Needs(BaseModel):
+    model_config = ConfigDict(
+        extra='allow',
+    )
+    approvals: Annotated[
+        VoteCount | None,
+        Field(
+            description='The approving votes of the open review, running or paused; null without one. With panels: of\nall panels together, without those that are more than a panel needs.'
+        ),
+    ]
+    rejections: Annotated[
+        VoteCount | None,
+        Field(
+            description='Its rejecting votes. With panels: those of the panel that is nearest to a rejection.'
+        ),
+    ]
+    panels: Annotated[
+        list[PanelNeeds] | None,
+        Field(
+            description='What each panel needs, in the order of the definition; absent without panels.'
+        ),
+    ] = None
+    eligible: Annotated[
+        list[ActorId] | None,
+        Field(
+            description='The named reviewers who may approve; null: anyone of the reviewing party except those who\nare excluded. Always null for a buyer.'
+        ),
+    ]
+    question: Annotated[
+        Text4000 | None,
+        Field(
+            description='The question of the open escalation, or the open question; absent if there is none or the reader\nmay not see it.'
+        ),
+    ] = None
+
+
+class OnReject(BaseModel):
+    model_config = ConfigDict(
+        extra='allow',
+    )
+    return_to: Annotated[
+        list[StageKey] | None,
+        Field(
+            description='The stages that a rejection may return to: this one or earlier ones; the first is the\ndefault target. Default: the previous stage (the first stage: itself).',
+            max_length=50,
+            min_length=1,
+        ),
+    ] = None
+    max_rounds: Annotated[
+        int | None,
+        Field(
+            description='How many rounds the stage may take, 1 to 1,000. A rejection in the last round exhausts them.\nDefault: no limit.',
+            ge=1,
+            le=1000,
+        ),
+    ] = None
+    on_exhausted: Annotated[
+        OnExhausted | None,
+        Field(
+            description='What happens when the rounds are exhausted. Default: escalate to the first of\n`escalation.to`.'
+        ),
+    ] = None
+    reasons: Annotated[
+        list[ReasonDefinition] | None,
+        Field(
+            description='The reasons of which a rejection must name one, at most 30, with unique keys. Default: none,\nand a rejection names no reason.',
+            max_length=30,
+        ),
+    ] = None
+    answers: Annotated[
+        AnswersDefinitionChoice | None,
+        Field(
+            description='Whether the first submission after a return must answer every blocking item of the feedback.\nDefault `optional`.'
+        ),
+    ] = None
 
 
 class WebhookDeliveryPage(BaseModel):
@@ -4657,6 +4898,12 @@ class Returned(BaseModel):
     feedback: Annotated[
         list[Feedback], Field(description="Every counted vote's feedback.")
     ]
+    answers: Annotated[
+        list[Answer] | None,
+        Field(
+            description='The answers to its items, the latest to each; absent if there are none.'
+        ),
+    ] = None
 
 
 class ReviewView(BaseModel):
@@ -4669,13 +4916,24 @@ class ReviewView(BaseModel):
             description='The standing votes: the latest vote of each actor on the latest revision.'
         ),
     ]
-    needed: Annotated[Quorum, Field(description='How many votes decide the stage.')]
+    needed: Annotated[
+        VotesNeeded,
+        Field(
+            description='How many votes decide the stage. With panels: the approvals that all panels together need,\nand the fewest rejections with which one panel rejects.'
+        ),
+    ]
     eligible: Annotated[
         list[ActorId] | None,
         Field(
             description='The named reviewers who may approve; null: anyone of the reviewing party except those\nexcluded.'
         ),
     ]
+    panels: Annotated[
+        list[PanelView] | None,
+        Field(
+            description='The panels, in the order of the definition; absent in a stage without panels.'
+        ),
+    ] = None
     excluded: Annotated[
         list[Exclusion],
         Field(description='Who may not approve, and why; they may reject.'),
@@ -4716,6 +4974,140 @@ class Reviews(BaseModel):
             description='The `cursor` of the next page; null on the last page. Opaque.'
         ),
     ]
+
+
+class StageAnalytics(BaseModel):
+    model_config = ConfigDict(
+        extra='allow',
+    )
+    key: Annotated[StageKey, Field(description="The stage's key.")]
+    name: Annotated[Line200, Field(description='The display name.')]
+    tasks: Annotated[
+        int,
+        Field(
+            description='How many tasks entered the stage. The shares and percentiles are of these.',
+            ge=0,
+        ),
+    ]
+    entered: Annotated[
+        int | None,
+        Field(
+            description='How many times it was entered: the rounds of all tasks.', ge=0
+        ),
+    ]
+    approved: Annotated[
+        int | None, Field(description='How many times it was approved.', ge=0)
+    ]
+    rejected: Annotated[
+        int | None,
+        Field(
+            description='How many times it was rejected. A round whose rejection exhausted the rounds can be approved\nafter all, and counts as both.',
+            ge=0,
+        ),
+    ]
+    escalated: Annotated[
+        Escalations | None,
+        Field(
+            description='How many escalations began here, by cause. One that changes hands stays one.'
+        ),
+    ]
+    overdue: Annotated[
+        int | None,
+        Field(
+            description='How many deadlines passed, of reviewers or of a party that had to decide an escalation.',
+            ge=0,
+        ),
+    ]
+    questions: Annotated[
+        int | None, Field(description='How many questions were asked.', ge=0)
+    ]
+    reasons: Annotated[
+        dict[str, ReasonsAdditionalProperty] | None,
+        Field(
+            description='How many rejections gave each reason that the definition lists, by its key.'
+        ),
+    ]
+    first_pass_share: Annotated[
+        float | None,
+        Field(
+            description='The share of tasks that left the stage approved in its first round, 0 to 1 with at most 4\ndecimals.',
+            ge=0.0,
+            le=1.0,
+        ),
+    ]
+    escalated_share: Annotated[
+        float | None,
+        Field(
+            description='The share of tasks that were escalated here.', ge=0.0, le=1.0
+        ),
+    ]
+    overdue_share: Annotated[
+        float | None,
+        Field(
+            description='The share of tasks of which a deadline passed here.',
+            ge=0.0,
+            le=1.0,
+        ),
+    ]
+    rounds: Annotated[Rounds | None, Field(description='The rounds of a task.')]
+    seconds: Annotated[
+        StageSeconds | None,
+        Field(description='The time of a task in this stage, over all rounds.'),
+    ]
+
+
+class StageApprovedCommand(BaseModel):
+    model_config = ConfigDict(
+        extra='allow',
+    )
+    type: Annotated[
+        Literal['stage_approved'], Field(description='The type of the command.')
+    ]
+    id: Annotated[
+        CommandId | None,
+        Field(
+            description='The idempotency key: the same id with the same body gets the same response and has no\nfurther effect. It can also be sent in the header `Idempotency-Key`. Without an id, sending\na command again is a new command.'
+        ),
+    ] = None
+    stage: Annotated[
+        StageKey,
+        Field(
+            description='The stage that the decision is for. The command is refused when the task is at another\nstage.'
+        ),
+    ]
+    round: Annotated[
+        int,
+        Field(
+            description="The stage's round. The command is refused when the stage is in another round.",
+            ge=1,
+        ),
+    ]
+    revision: Annotated[
+        int,
+        Field(
+            description='The latest revision that the sender has seen; 0: no work was submitted. The command is\nrefused when there is a newer revision.',
+            ge=0,
+        ),
+    ]
+    actor: Annotated[
+        Actor | None,
+        Field(
+            description='The person or program that acts. Required from the partner and the platform in submissions,\nvotes, escalations and resolutions; a key that is bound to one actor fills it in. A key that\nis bound to actors can name no others. Not allowed from a buyer, whose token identifies the\nperson.'
+        ),
+    ] = None
+    occurred_at: Annotated[
+        Time | None,
+        Field(
+            description='When it happened, according to the sender. It is recorded and shown, but has no effect. At\nmost 5 minutes in the future, and at most a day before the task was opened.'
+        ),
+    ] = None
+    note: Annotated[
+        Text4000 | None,
+        Field(description="A note for the sender's own people, 1 to 4,000 characters."),
+    ] = None
+    feedback: Annotated[
+        Feedback | None, Field(description='Remarks that do not block.')
+    ] = None
 
 
 class StageDeadlineDefinition(BaseModel):
@@ -4799,13 +5191,23 @@ class StageDefinition(BaseModel):
     ] = None
     quorum: Annotated[
         Quorum | None,
-        Field(description='How many votes decide the stage. Default 1 and 1.'),
+        Field(
+            description='How many votes decide the stage. Default 1 and 1. Not with `panels`.'
+        ),
     ] = None
     reviewers: Annotated[
         list[ActorId] | None,
         Field(
-            description='The actor ids that may vote; empty: anyone of the partner. At most 100. Default empty.',
+            description='The actor ids that may vote; empty: anyone of the partner. At most 100. Default empty. Not with\n`panels`.',
             max_length=100,
+        ),
+    ] = None
+    panels: Annotated[
+        list[PanelDefinition] | None,
+        Field(
+            description='Several groups of reviewers, in place of `quorum` and `reviewers`: the stage is approved when\nevery panel is, and rejected when the rejections of one are reached. Votes can change until\nthen, also in a panel that has approved.',
+            max_length=20,
+            min_length=1,
         ),
     ] = None
     self_approval: Annotated[
@@ -5075,9 +5477,15 @@ class Task(BaseModel):
     feedback: Annotated[
         Returned | None,
         Field(
-            description='The feedback that returned the task; null if none did, or a stage was approved since.'
+            description='The feedback that returned the task, with the answers to its items. Null if none did, or the\nstage that gave it was approved since; if nothing of it was answered, any stage.'
         ),
     ]
+    unanswered: Annotated[
+        list[ItemId] | None,
+        Field(
+            description='The items of that feedback that the next submission must answer; absent if there are none.'
+        ),
+    ] = None
     review: Annotated[
         ReviewView | None,
         Field(description='The open review, running or paused; null without one.'),
@@ -5143,6 +5551,44 @@ class TaskOpening(BaseModel):
     ] = None
 
 
+class WhyAnswer(BaseModel):
+    model_config = ConfigDict(
+        extra='allow',
+    )
+    waiting_on: Annotated[
+        Party | None,
+        Field(description='The party that the task waits on; null when it has ended.'),
+    ]
+    since: Annotated[
+        Time,
+        Field(
+            description='Since when stage, phase and the party it waits on have been the same.'
+        ),
+    ]
+    due_at: Annotated[
+        Time | None,
+        Field(description='When the current wait is due to end; null without a limit.'),
+    ]
+    then: Annotated[
+        Silence | None,
+        Field(
+            description='What happens at `due_at` if nobody acts; null without a limit. A buyer reads only what its\nown silence brings and what ends the task.'
+        ),
+    ]
+    needs: Annotated[
+        Needs | None,
+        Field(
+            description='What the pending decision needs; null if none is pending, or the caller may not know.'
+        ),
+    ]
+    you: Annotated[
+        list[WhyCommand],
+        Field(
+            description='What the actor can do now with this credential: an entry for each type of command, and for\neach resolution of `escalation_resolved`.'
+        ),
+    ]
+
+
 class WorkflowDefinition(BaseModel):
     model_config = ConfigDict(
         extra='allow',
@@ -5192,6 +5638,62 @@ class WorkflowVersion(BaseModel):
             description='When the workflow was retired, so that no new tasks can be opened on it; null while it is\nopen.'
         ),
     ]
+
+
+class SimulatedCommandStageApproved(BaseModel):
+    model_config = ConfigDict(
+        extra='allow',
+    )
+    type: Annotated[
+        Literal['stage_approved'], Field(description='The type of the command.')
+    ]
+    at: Annotated[Time, Field(description='When the command is sent.')]
+    party: Annotated[Party, Field(description='The party that sends it.')]
+    id: Annotated[
+        CommandId | None,
+        Field(
+            description='The idempotency key: the same id with the same body gets the same response and has no\nfurther effect. It can also be sent in the header `Idempotency-Key`. Without an id, sending\na command again is a new command.'
+        ),
+    ] = None
+    stage: Annotated[
+        StageKey,
+        Field(
+            description='The stage that the decision is for. The command is refused when the task is at another\nstage.'
+        ),
+    ]
+    round: Annotated[
+        int,
+        Field(
+            description="The stage's round. The command is refused when the stage is in another round.",
+            ge=1,
+        ),
+    ]
+    revision: Annotated[
+        int,
+        Field(
+            description='The latest revision that the sender has seen; 0: no work was submitted. The command is\nrefused when there is a newer revision.',
+            ge=0,
+        ),
+    ]
+    actor: Annotated[
+        Actor | None,
+        Field(
+            description='The person or program that acts. Required from the partner and the platform in submissions,\nvotes, escalations and resolutions; a key that is bound to one actor fills it in. A key that\nis bound to actors can name no others. Not allowed from a buyer, whose token identifies the\nperson.'
+        ),
+    ] = None
+    occurred_at: Annotated[
+        Time | None,
+        Field(
+            description='When it happened, according to the sender. It is recorded and shown, but has no effect. At\nmost 5 minutes in the future, and at most a day before the task was opened.'
+        ),
+    ] = None
+    note: Annotated[
+        Text4000 | None,
+        Field(description="A note for the sender's own people, 1 to 4,000 characters."),
+    ] = None
+    feedback: Annotated[
+        Feedback | None, Field(description='Remarks that do not block.')
+    ] = None
 
 
 class SimulatedCommandStageRejected(BaseModel):
@@ -5332,6 +5834,52 @@ class SimulatedCommandEscalationResolved(BaseModel):
             description='`redirect` only, and required there: the party that must decide instead.'
         ),
     ] = None
+
+
+class Analytics(BaseModel):
+    model_config = ConfigDict(
+        extra='allow',
+    )
+    partner_id: Annotated[
+        PartnerId, Field(description='The partner that the workflow belongs to.')
+    ]
+    workflow: Annotated[WorkflowKey, Field(description="The workflow's key.")]
+    version: Annotated[int, Field(description='The version.', ge=1)]
+    from_: Annotated[
+        Time,
+        Field(
+            alias='from',
+            description='The start of the span: tasks that closed at this time or later.',
+        ),
+    ]
+    until: Annotated[
+        Time, Field(description='The end of the span: tasks that closed before.')
+    ]
+    since: Annotated[
+        Time | None,
+        Field(
+            description='If not null, the figures may be incomplete: tasks that closed before this time are not counted,\nand of tasks that were opened before it, counts and shares can be too low.'
+        ),
+    ]
+    tasks: Annotated[
+        int, Field(description='How many tasks are counted.', ge=0, le=10000)
+    ]
+    more: Annotated[
+        bool,
+        Field(
+            description='Whether more tasks closed in the span. Then only the 10,000 that closed last are counted.'
+        ),
+    ]
+    ends: Annotated[Ends | None, Field(description='How the tasks ended.')]
+    delivery_seconds: Annotated[
+        Durations | None,
+        Field(
+            description='The time from the opening to the delivery, of the tasks that were delivered.'
+        ),
+    ]
+    stages: Annotated[
+        list[StageAnalytics], Field(description='Every stage of the version, in order.')
+    ]
 
 
 class EscalationResolvedCommand(BaseModel):

@@ -1204,6 +1204,32 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/workflows/{key}/analytics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read a workflow's statistics
+         * @description Counts the tasks of one version that closed in a span of time: for each stage how it was decided,
+         *     how long it took and whose time that was, and for the whole how the tasks ended and how long they
+         *     took. The figures are those of a count of the tasks' trails, to the microsecond. They name no
+         *     person, stay when personal data is erased or tasks are put away, and are null where they would be
+         *     about fewer than 5 tasks.
+         *
+         *     A partner's key needs the scope `read`.
+         */
+        get: operations["get_workflow_analytics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/workflows/{key}/diagram": {
         parameters: {
             query?: never;
@@ -1452,6 +1478,65 @@ export interface components {
             /** @description How. */
             by: components["schemas"]["Means"];
         };
+        /**
+         * @description Statistics of the tasks of a workflow version that closed in a span of time. Whatever would be
+         *     about fewer than 5 tasks is null.
+         */
+        Analytics: {
+            /** @description The partner that the workflow belongs to. */
+            partner_id: components["schemas"]["PartnerId"];
+            /** @description The workflow's key. */
+            workflow: components["schemas"]["WorkflowKey"];
+            /**
+             * Format: int32
+             * @description The version.
+             */
+            version: number;
+            /** @description The start of the span: tasks that closed at this time or later. */
+            from: components["schemas"]["Time"];
+            /** @description The end of the span: tasks that closed before. */
+            until: components["schemas"]["Time"];
+            /**
+             * @description If not null, the figures may be incomplete: tasks that closed before this time are not counted,
+             *     and of tasks that were opened before it, counts and shares can be too low.
+             */
+            since: components["schemas"]["Time"] | null;
+            /**
+             * Format: int64
+             * @description How many tasks are counted.
+             */
+            tasks: number;
+            /** @description Whether more tasks closed in the span. Then only the 10,000 that closed last are counted. */
+            more: boolean;
+            /** @description How the tasks ended. */
+            ends: components["schemas"]["Ends"] | null;
+            /** @description The time from the opening to the delivery, of the tasks that were delivered. */
+            delivery_seconds: components["schemas"]["Durations"] | null;
+            /** @description Every stage of the version, in order. */
+            stages: components["schemas"]["StageAnalytics"][];
+        };
+        /** @description The answer to one item. */
+        Answer: {
+            /** @description The item that is answered. */
+            item: components["schemas"]["ItemId"];
+            /** @description What became of it. */
+            how: components["schemas"]["AnswerKindChoice"];
+            /** @description The answer in words, 1 to 4,000 characters. Required with `declined`. */
+            text?: components["schemas"]["Text4000"];
+        };
+        /** @description An item of earlier feedback, and its answer. */
+        AnsweredItem: {
+            /** @description Its id, which a new rejection can name in `reopens`. */
+            id: components["schemas"]["ItemId"];
+            /** @description The place in the work that it is about. */
+            anchor?: components["schemas"]["Line500"];
+            /** @description The item. */
+            text: components["schemas"]["Text4000"];
+            /** @description The answer; absent if there is none. */
+            answer?: components["schemas"]["Answer"];
+        };
+        /** @description A number of approving votes, 1 to 100, or `all`: one of every named reviewer who may approve, and at least one. Where nobody may approve, the stage is escalated with the cause `no_quorum`. */
+        Approvals: number | "all";
         /** @description What is left of a task that was put away. */
         ArchivedTask: {
             /** @description The task. */
@@ -1565,6 +1650,13 @@ export interface components {
              *     was returned; absent if there is none.
              */
             advice?: components["schemas"]["Text4000"];
+            /** @description The reasons of which a rejection must name one; absent if the stage lists none. */
+            reasons?: components["schemas"]["ReasonDefinition"][];
+            /**
+             * @description What the stage asked for when it last rejected, as far as the buyer may read it, with the
+             *     answers; absent if there is nothing.
+             */
+            items?: components["schemas"]["AnsweredItem"][];
             /** @description The work to decide on; null if none was submitted. */
             revision: components["schemas"]["RevisionUnderReview"] | null;
             /** @description When an answer is due; null without a limit. */
@@ -1791,6 +1883,7 @@ export interface components {
          *     - `invalid_body` (422): The body is JSON, but not valid for the operation; `errors` says where and why.
          *     - `answer_too_large` (422): The response would exceed its size limit; `detail` says how far it got. Request less.
          *     - `workflow_unavailable` (422): The partner has no such workflow or version, or the workflow was retired.
+         *     - `unanswered_feedback` (422): The stage that returned the work requires an answer to every blocking item of its feedback; `errors` names in `item` each that has none.
          *     - `event_id_reused` (422): This party has already used the `id` for this task with another body. Use a new id for a new command.
          *     - `erasure_id_reused` (422): The `id` was already used for an erasure with another body. Use a new id for a new erasure.
          *     - `header_too_large` (431): The request has more than 100 header fields. A header of more than 64 KiB in total gets this status without a body.
@@ -1898,10 +1991,42 @@ export interface components {
         DeliveryState: string;
         /** @description Why the service disabled an endpoint. Later versions may add words. */
         DisabledReason: string;
+        /** @description Times in seconds: percentiles by nearest rank, and the mean. */
+        Durations: {
+            /** @description Half of the tasks took at most this long. */
+            p50: components["schemas"]["Seconds"];
+            /** @description Nine out of ten did. */
+            p90: components["schemas"]["Seconds"];
+            /** @description The sum divided by the number of tasks. */
+            mean: components["schemas"]["Seconds"];
+        };
         /** @description 1 to 64 of the characters a-z, 0-9 and -. */
         EndpointId: string;
         /** @description Whether an endpoint receives deliveries. (A removed endpoint has no state: its row is gone.) Later versions may add words. */
         EndpointState: string;
+        /** @description How many tasks ended in each way. */
+        Ends: {
+            /**
+             * Format: int64
+             * @description Every stage was approved.
+             */
+            delivery: number;
+            /**
+             * Format: int64
+             * @description Somebody cancelled it.
+             */
+            cancelled: number;
+            /**
+             * Format: int64
+             * @description Its deadline passed.
+             */
+            expired: number;
+            /**
+             * Format: int64
+             * @description A rule of the definition ended it.
+             */
+            failed: number;
+        };
         /** @description One entry with the data to check it. */
         EntryProof: {
             /**
@@ -2142,6 +2267,29 @@ export interface components {
              */
             handovers: number;
         };
+        /** @description Escalations by cause. */
+        Escalations: {
+            /**
+             * Format: int64
+             * @description Somebody asked for it.
+             */
+            person: number;
+            /**
+             * Format: int64
+             * @description A deadline passed.
+             */
+            deadline: number;
+            /**
+             * Format: int64
+             * @description The rounds were exhausted.
+             */
+            exhausted: number;
+            /**
+             * Format: int64
+             * @description Too few of the named reviewers might approve.
+             */
+            no_quorum: number;
+        };
         /** @description The result of a command. */
         EventAnswer: {
             /** @description The trail entry with the command's id. */
@@ -2249,26 +2397,48 @@ export interface components {
          *     addressed to this reader. `kind` tells them apart; `type` says what happened.
          */
         FeedItem: components["schemas"]["FeedEvent"] | components["schemas"]["WebhookDisabled"] | components["schemas"]["UnreadableEvent"];
-        /** @description The reasons of a reviewer. */
+        /** @description What a reviewer says about the work: the reasons for a rejection, or the remarks of an approval. */
         Feedback: {
-            /** @description The reasons in short, 1 to 4,000 characters. */
+            /** @description The feedback in short, 1 to 4,000 characters. */
             summary: components["schemas"]["Text4000"];
-            /** @description Individual points, at most 100. */
+            /**
+             * @description The reason for a rejection: one of the stage's `on_reject.reasons`. Required if the stage has
+             *     any, else not allowed.
+             */
+            reason?: components["schemas"]["ReasonKey"];
+            /** @description Individual items, at most 100. */
             items?: components["schemas"]["FeedbackItem"][];
             /** @description Whether the buyer may read it. Default `false`. */
             share_with_buyer?: boolean;
         };
-        /** @description One point of a reviewer's reasons. */
+        /** @description One item of a reviewer's feedback. */
         FeedbackItem: {
-            /** @description The severity in the party's own terms, such as `blocking`; at most 64 characters. */
+            /**
+             * @description The item's id, by which it is answered: the `seq` of the entry that records it and its
+             *     position in the list, from 1. The service gives it; a command must not have it. Absent in
+             *     decisions that came too late.
+             * @example 5.1
+             */
+            readonly id?: string;
+            /**
+             * @description The severity in the party's own terms, such as `legal`; at most 64 characters. No rule uses
+             *     it.
+             */
             severity?: components["schemas"]["Line64"];
             /**
              * @description The place in the work that it is about, such as `contract.pdf#page=3`; at most 500
              *     characters.
              */
             anchor?: components["schemas"]["Line500"];
-            /** @description The point, 1 to 4,000 characters. */
+            /** @description The item, 1 to 4,000 characters. */
             text: components["schemas"]["Text4000"];
+            /**
+             * @description Whether the next submission must answer it, if the stage's `on_reject.answers` is `required`.
+             *     Default `true` in a rejection. An approval's remarks do not block: `true` is not allowed there.
+             */
+            blocking?: boolean;
+            /** @description The earlier item that this one raises again. Only in a rejection. */
+            reopens?: components["schemas"]["ItemId"];
         };
         /** @description An error in the input. */
         FieldError: {
@@ -2285,6 +2455,8 @@ export interface components {
              * @example is required
              */
             message: string;
+            /** @description The item of feedback that is not answered (`unanswered`). */
+            item?: components["schemas"]["ItemId"];
         };
         /**
          * @description What is wrong with the input, as a stable code for programs.
@@ -2308,6 +2480,8 @@ export interface components {
          *     - `not_equal`: Two places that must agree do not.
          *     - `in_future`: It is too far in the future.
          *     - `not_in_future`: It is not in the future.
+         *     - `unknown_item`: There is no such item of feedback to answer or to raise again.
+         *     - `unanswered`: An item of feedback has no answer; `item` names it.
          *     - `reserved`: It is a name of the service itself.
          *     - `reused`: The id was used with another body.
          *     - `unavailable`: There is none, or it was retired.
@@ -2321,8 +2495,8 @@ export interface components {
          *     - `private_name`: The URL has a name that is not public.
          *     - `other_cell`: Another cell gave it out.
          *     - `unresolved`: The name in the URL does not resolve to an address.
-         *     - `not_applicable`: The field does not apply given the others: `to` without `escalate`, `grace` without `let_finish`.
-         *     - `partner_only`: `quorum`, `reviewers`, `self_approval` and `distinct_from` are only for stages that the partner reviews; buyer and platform have one vote.
+         *     - `not_applicable`: The field does not apply given the others: `to` without `escalate`, `grace` without `let_finish`, `quorum` or `reviewers` beside `panels`, `all` without named reviewers.
+         *     - `partner_only`: `quorum`, `reviewers`, `panels`, `self_approval` and `distinct_from` are only for stages that the partner reviews; buyer and platform have one vote.
          *     - `blank`: A text has no visible character.
          *     - `control_character`: A text has control characters other than line breaks and tabs.
          *     - `line_break`: A name or a label has a line break or a tab.
@@ -2333,7 +2507,8 @@ export interface components {
          *     - `too_few`: A list has fewer elements than required.
          *     - `duplicate`: A list names the same thing twice.
          *     - `later_stage`: The stage comes too late in the workflow: `return_to` accepts this stage and earlier ones, `distinct_from` only earlier ones.
-         *     - `quorum_unreachable`: The named reviewers are too few for the quorum, or could block each other.
+         *     - `two_panels`: An actor sits in two panels of a stage.
+         *     - `quorum_unreachable`: The named reviewers of the stage or of a panel are too few for the votes that it needs, or could block each other.
          *     - `party_not_allowed`: The party is not in the stage's `escalation.to`.
          *     - `buyer_reviews`: A stage that the buyer reviews cannot be escalated to the buyer.
          *     - `silence_resolves`: A timeout may not approve an escalation, a stage that the platform reviews, or a stage whose buyer has less than 24 hours.
@@ -2512,6 +2687,11 @@ export interface components {
              */
             url: string;
         };
+        /**
+         * @description The id of an item of feedback: the `seq` of the entry that records it, and its position there.
+         * @example 5.1
+         */
+        ItemId: string;
         /** @description A key to create. What is left out is not limited. */
         KeyDefinition: {
             /** @description What the key is for, at most 200 characters. */
@@ -2685,10 +2865,15 @@ export interface components {
         Means: string;
         /** @description What the pending decision needs, as far as the reader may know it. */
         Needs: {
-            /** @description The approving votes of the open review, running or paused; null without one. */
+            /**
+             * @description The approving votes of the open review, running or paused; null without one. With panels: of
+             *     all panels together, without those that are more than a panel needs.
+             */
             approvals: components["schemas"]["VoteCount"] | null;
-            /** @description Its rejecting votes. */
+            /** @description Its rejecting votes. With panels: those of the panel that is nearest to a rejection. */
             rejections: components["schemas"]["VoteCount"] | null;
+            /** @description What each panel needs, in the order of the definition; absent without panels. */
+            panels?: components["schemas"]["PanelNeeds"][];
             /**
              * @description The named reviewers who may approve; null: anyone of the reviewing party except those who
              *     are excluded. Always null for a buyer.
@@ -2782,6 +2967,16 @@ export interface components {
              *     `escalation.to`.
              */
             on_exhausted?: components["schemas"]["OnExhausted"];
+            /**
+             * @description The reasons of which a rejection must name one, at most 30, with unique keys. Default: none,
+             *     and a rejection names no reason.
+             */
+            reasons?: components["schemas"]["ReasonDefinition"][];
+            /**
+             * @description Whether the first submission after a return must answer every blocking item of the feedback.
+             *     Default `optional`.
+             */
+            answers?: components["schemas"]["AnswersDefinitionChoice"];
         };
         /**
          * @description How a link is opened.
@@ -2919,6 +3114,72 @@ export interface components {
             items: components["schemas"]["WorkflowSummary"][];
             /** @description The `cursor` of the next page; null on the last page. Opaque. */
             next: string | null;
+        };
+        /** @description A group of reviewers whose votes are counted together, one of several in a stage. */
+        PanelDefinition: {
+            /** @description Unique in the stage. */
+            key: components["schemas"]["PanelKey"];
+            /** @description The display name, at most 200 characters. The buyer reads it. */
+            name: components["schemas"]["Line200"];
+            /**
+             * @description The actor ids that may vote in this panel. Nobody is in two panels of a stage, and all panels
+             *     together name at most 100.
+             */
+            reviewers: components["schemas"]["ActorId"][];
+            /** @description Approving votes with which the panel approves. Default 1. */
+            approvals?: components["schemas"]["Approvals"];
+            /**
+             * Format: int32
+             * @description Rejecting votes of this panel that reject the stage, whatever the other panels say, 1 to
+             *     100. Default 1.
+             */
+            rejections?: number;
+        };
+        /** @description 1 to 64 of the characters a-z, 0-9 and -. */
+        PanelKey: string;
+        /** @description What a panel of the open review needs. */
+        PanelNeeds: {
+            /** @description The panel's key. */
+            key: components["schemas"]["PanelKey"];
+            /** @description The display name. */
+            name: components["schemas"]["Line200"];
+            /** @description Whether it has approved. */
+            state: components["schemas"]["PanelState"];
+            /** @description Its approving votes. */
+            approvals: components["schemas"]["VoteCount"];
+            /** @description Its rejecting votes, which reject the stage. */
+            rejections: components["schemas"]["VoteCount"];
+            /** @description Those of its reviewers who may approve. */
+            eligible: components["schemas"]["ActorId"][];
+        };
+        /** @description Whether a panel has approved. Later versions may add words. */
+        PanelState: string;
+        /** @description A panel of a stage as the buyer sees it. */
+        PanelStatus: {
+            /** @description The panel's key. */
+            key: components["schemas"]["PanelKey"];
+            /** @description The display name. */
+            name: components["schemas"]["Line200"];
+            /**
+             * @description Whether it has approved, in the latest round of the stage. A stage can be approved although
+             *     a panel is `open`: by another party (`overridden`), or by a deadline.
+             */
+            state: components["schemas"]["PanelState"];
+        };
+        /** @description A panel of the open review. */
+        PanelView: {
+            /** @description The panel's key. */
+            key: components["schemas"]["PanelKey"];
+            /** @description The display name. */
+            name: components["schemas"]["Line200"];
+            /** @description Whether it has approved. */
+            state: components["schemas"]["PanelState"];
+            /** @description How many votes of its own make it approve, or reject the stage. */
+            needed: components["schemas"]["VotesNeeded"];
+            /** @description Who may vote in it. */
+            reviewers: components["schemas"]["ActorId"][];
+            /** @description Those of them who may approve. */
+            eligible: components["schemas"]["ActorId"][];
         };
         /** @description A partner: an agent developer whose work is reviewed. */
         Partner: {
@@ -3405,11 +3666,8 @@ export interface components {
         };
         /** @description How many votes decide a stage. */
         Quorum: {
-            /**
-             * Format: int32
-             * @description Approving votes for *approved*, 1 to 100.
-             */
-            approvals?: number;
+            /** @description Approving votes for *approved*; `all` only with named reviewers. */
+            approvals?: components["schemas"]["Approvals"];
             /**
              * Format: int32
              * @description Rejecting votes for *rejected*, 1 to 100.
@@ -3452,6 +3710,15 @@ export interface components {
             /** @description The party that must decide instead. */
             to?: components["schemas"]["Party"];
         };
+        /** @description A reason for rejections. */
+        ReasonDefinition: {
+            /** @description Unique in the stage; the feedback of a rejection refers to it. */
+            key: components["schemas"]["ReasonKey"];
+            /** @description The display name, at most 200 characters. A buyer who can reject the stage reads it. */
+            name: components["schemas"]["Line200"];
+        };
+        /** @description 1 to 64 of the characters a-z, 0-9 and -. */
+        ReasonKey: string;
         /** @description An entry of the trail. */
         Recorded: {
             /**
@@ -3597,6 +3864,8 @@ export interface components {
             decided_at: components["schemas"]["Time"];
             /** @description Every counted vote's feedback. */
             feedback: components["schemas"]["Feedback"][];
+            /** @description The answers to its items, the latest to each; absent if there are none. */
+            answers?: components["schemas"]["Answer"][];
         };
         /** @description A task that waits for the caller's party. */
         Review: {
@@ -3640,13 +3909,18 @@ export interface components {
         ReviewView: {
             /** @description The standing votes: the latest vote of each actor on the latest revision. */
             votes: components["schemas"]["VoteView"][];
-            /** @description How many votes decide the stage. */
-            needed: components["schemas"]["Quorum"];
+            /**
+             * @description How many votes decide the stage. With panels: the approvals that all panels together need,
+             *     and the fewest rejections with which one panel rejects.
+             */
+            needed: components["schemas"]["VotesNeeded"];
             /**
              * @description The named reviewers who may approve; null: anyone of the reviewing party except those
              *     excluded.
              */
             eligible: components["schemas"]["ActorId"][] | null;
+            /** @description The panels, in the order of the definition; absent in a stage without panels. */
+            panels?: components["schemas"]["PanelView"][];
             /** @description Who may not approve, and why; they may reject. */
             excluded: components["schemas"]["Exclusion"][];
             /**
@@ -3706,6 +3980,19 @@ export interface components {
             created_at: components["schemas"]["Time"];
             /** @description When it replaces the current secret, unless it is activated earlier. */
             takes_over_at: components["schemas"]["Time"];
+        };
+        /** @description Rounds: percentiles by nearest rank. */
+        Rounds: {
+            /**
+             * Format: int64
+             * @description Half of the tasks had at most this many.
+             */
+            p50: number;
+            /**
+             * Format: int64
+             * @description Nine out of ten had.
+             */
+            p90: number;
         };
         /** @description A kind of operation that a key can be limited to. Later versions may add words. */
         Scope: string;
@@ -3814,6 +4101,70 @@ export interface components {
              */
             alone: components["schemas"]["Alone"][];
         };
+        /** @description The figures of one stage. Those of a stage that fewer than 5 of the tasks entered are null. */
+        StageAnalytics: {
+            /** @description The stage's key. */
+            key: components["schemas"]["StageKey"];
+            /** @description The display name. */
+            name: components["schemas"]["Line200"];
+            /**
+             * Format: int64
+             * @description How many tasks entered the stage. The shares and percentiles are of these.
+             */
+            tasks: number;
+            /**
+             * Format: int64
+             * @description How many times it was entered: the rounds of all tasks.
+             */
+            entered: number | null;
+            /**
+             * Format: int64
+             * @description How many times it was approved.
+             */
+            approved: number | null;
+            /**
+             * Format: int64
+             * @description How many times it was rejected. A round whose rejection exhausted the rounds can be approved
+             *     after all, and counts as both.
+             */
+            rejected: number | null;
+            /** @description How many escalations began here, by cause. One that changes hands stays one. */
+            escalated: components["schemas"]["Escalations"] | null;
+            /**
+             * Format: int64
+             * @description How many deadlines passed, of reviewers or of a party that had to decide an escalation.
+             */
+            overdue: number | null;
+            /**
+             * Format: int64
+             * @description How many questions were asked.
+             */
+            questions: number | null;
+            /** @description How many rejections gave each reason that the definition lists, by its key. */
+            reasons: {
+                [key: string]: number;
+            } | null;
+            /**
+             * Format: double
+             * @description The share of tasks that left the stage approved in its first round, 0 to 1 with at most 4
+             *     decimals.
+             */
+            first_pass_share: number | null;
+            /**
+             * Format: double
+             * @description The share of tasks that were escalated here.
+             */
+            escalated_share: number | null;
+            /**
+             * Format: double
+             * @description The share of tasks of which a deadline passed here.
+             */
+            overdue_share: number | null;
+            /** @description The rounds of a task. */
+            rounds: components["schemas"]["Rounds"] | null;
+            /** @description The time of a task in this stage, over all rounds. */
+            seconds: components["schemas"]["StageSeconds"] | null;
+        };
         /** @description Vote to approve the stage. */
         StageApprovedCommand: {
             /**
@@ -3857,6 +4208,8 @@ export interface components {
             occurred_at?: components["schemas"]["Time"];
             /** @description A note for the sender's own people, 1 to 4,000 characters. */
             note?: components["schemas"]["Text4000"];
+            /** @description Remarks that do not block. */
+            feedback?: components["schemas"]["Feedback"];
         };
         /** @description The number of tasks that wait at a stage. */
         StageCount: {
@@ -3919,10 +4272,19 @@ export interface components {
             deadline?: components["schemas"]["StageDeadlineDefinition"];
             /** @description The effect of a cancellation on an open review. */
             cancellation?: components["schemas"]["CancellationDefinition"];
-            /** @description How many votes decide the stage. Default 1 and 1. */
+            /** @description How many votes decide the stage. Default 1 and 1. Not with `panels`. */
             quorum?: components["schemas"]["Quorum"];
-            /** @description The actor ids that may vote; empty: anyone of the partner. At most 100. Default empty. */
+            /**
+             * @description The actor ids that may vote; empty: anyone of the partner. At most 100. Default empty. Not with
+             *     `panels`.
+             */
             reviewers?: components["schemas"]["ActorId"][];
+            /**
+             * @description Several groups of reviewers, in place of `quorum` and `reviewers`: the stage is approved when
+             *     every panel is, and rejected when the rejections of one are reached. Votes can change until
+             *     then, also in a panel that has approved.
+             */
+            panels?: components["schemas"]["PanelDefinition"][];
             /**
              * @description Whether actors who submitted the work, in any revision of the round, may approve it. Default
              *     `false`.
@@ -4046,6 +4408,22 @@ export interface components {
              */
             return_to?: components["schemas"]["StageKey"];
         };
+        /**
+         * @description The time in a stage: the whole of it, and how long the task waited on each party. A party that it
+         *     did not wait on counts as 0.
+         */
+        StageSeconds: {
+            /** @description The whole time. */
+            all: components["schemas"]["Durations"];
+            /** @description Waiting on the partner. */
+            partner: components["schemas"]["Durations"];
+            /** @description Waiting on the buyer. */
+            buyer: components["schemas"]["Durations"];
+            /** @description Waiting on the platform. */
+            platform: components["schemas"]["Durations"];
+            /** @description The part of the partner's time in which a returned task waited for a revision. */
+            revising: components["schemas"]["Durations"];
+        };
         /** @description The state of a stage. Later versions may add words. */
         StageState: string;
         /** @description A stage as the buyer sees it. */
@@ -4063,6 +4441,8 @@ export interface components {
              *     `any`.
              */
             assurance?: components["schemas"]["Assurance"];
+            /** @description The panels that review it, in the order of the definition; absent in a stage without panels. */
+            panels?: components["schemas"]["PanelStatus"][];
             /** @description The party that reviews it; absent in a status that was stored before this field existed. */
             reviewer?: components["schemas"]["Party"];
             /**
@@ -4312,8 +4692,13 @@ export interface components {
             time_spent: components["schemas"]["TimeSpent"][];
             /** @description The latest submission; null if there is none or the task has ended (the trail keeps it). */
             submission: components["schemas"]["Submitted"] | null;
-            /** @description The feedback that returned the task; null if none did, or a stage was approved since. */
+            /**
+             * @description The feedback that returned the task, with the answers to its items. Null if none did, or the
+             *     stage that gave it was approved since; if nothing of it was answered, any stage.
+             */
             feedback: components["schemas"]["Returned"] | null;
+            /** @description The items of that feedback that the next submission must answer; absent if there are none. */
+            unanswered?: components["schemas"]["ItemId"][];
             /** @description The open review, running or paused; null without one. */
             review: components["schemas"]["ReviewView"] | null;
             /** @description The open escalation; null without one. */
@@ -4499,15 +4884,32 @@ export interface components {
             decision: components["schemas"]["Verdict"];
             /** @description The stage that a rejection returns to. */
             return_to: components["schemas"]["StageKey"] | null;
+            /** @description The panel that it counts for; absent in a stage without panels. */
+            panel?: components["schemas"]["PanelKey"];
             /** @description When it was recorded. */
             voted_at: components["schemas"]["Time"];
+        };
+        /** @description How many votes decide. */
+        VotesNeeded: {
+            /**
+             * Format: int32
+             * @description Approving votes. Where `all` must approve: as many as may.
+             */
+            approvals: number;
+            /**
+             * Format: int32
+             * @description Rejecting votes.
+             */
+            rejections: number;
         };
         /**
          * @description - `timeout_approves`: A stage is approved if its deadline passes without a decision.
          *     - `unbounded_wait`: A task can wait here indefinitely, since neither a clock nor the task's deadline ends the wait.
          *     - `unbounded_rounds`: A stage can be rejected any number of times.
          *     - `deadlines_exceed_task`: The deadlines of the stages add up to more than the task's deadline.
+         *     - `single_reason`: A stage lists a single reason for rejections, so that every rejection must name it and none says more than another.
          *     - `pool_may_run_dry`: Actors who submitted the work or approved earlier stages may not approve here, which can leave fewer named reviewers than the quorum needs.
+         *     - `all_may_be_fewer`: `all` must approve, but actors who submitted the work or approved earlier stages may not, and are not waited for.
          *     - `unused_calendar`: The workflow has a calendar, but no duration is counted by it.
          *     - `business_days`: A duration of working time is written in days or weeks, which are 24 and 168 working hours.
          *     - `label_of_the_service`: A label or a name reads like a status text of the service, or speaks for AITasker.
@@ -4748,6 +5150,12 @@ export interface components {
             summary?: components["schemas"]["Text4000"];
             /** @description References to the work, at most 50. */
             artifacts?: components["schemas"]["Artifact"][];
+            /**
+             * @description The answers to items of feedback, at most one for each. If the stage that returned the work has
+             *     `on_reject.answers` `required`, the first submission afterwards must answer every blocking
+             *     item. Whoever may read an item may read its answer.
+             */
+            answers?: components["schemas"]["Answer"][];
         };
         /** @description Selects a workflow. */
         WorkflowChoice: {
@@ -4967,6 +5375,12 @@ export interface components {
             summary?: components["schemas"]["Text4000"];
             /** @description References to the work, at most 50. */
             artifacts?: components["schemas"]["Artifact"][];
+            /**
+             * @description The answers to items of feedback, at most one for each. If the stage that returned the work has
+             *     `on_reject.answers` `required`, the first submission afterwards must answer every blocking
+             *     item. Whoever may read an item may read its answer.
+             */
+            answers?: components["schemas"]["Answer"][];
         };
         /** @description Tell the buyer about the progress. Cleared when stage or phase changes. */
         SimulatedCommandStatusUpdated: {
@@ -5073,6 +5487,8 @@ export interface components {
             occurred_at?: components["schemas"]["Time"];
             /** @description A note for the sender's own people, 1 to 4,000 characters. */
             note?: components["schemas"]["Text4000"];
+            /** @description Remarks that do not block. */
+            feedback?: components["schemas"]["Feedback"];
         };
         /** @description Vote to reject the stage, with feedback. */
         SimulatedCommandStageRejected: {
@@ -5684,6 +6100,16 @@ export interface components {
             action: "none";
         };
         /**
+         * @description What became of an item.
+         * @enum {string}
+         */
+        AnswerKindChoice: "done" | "declined";
+        /**
+         * @description Whether work that comes back answers the feedback.
+         * @enum {string}
+         */
+        AnswersDefinitionChoice: "optional" | "required";
+        /**
          * @description What an entry of the trail records. Later versions may add types.
          * @enum {string}
          */
@@ -6114,6 +6540,7 @@ export interface components {
          * @description - `invalid_body`: The body is JSON, but not valid for the operation; `errors` says where and why.
          *     - `answer_too_large`: The response would exceed its size limit; `detail` says how far it got. Request less.
          *     - `workflow_unavailable`: The partner has no such workflow or version, or the workflow was retired.
+         *     - `unanswered_feedback`: The stage that returned the work requires an answer to every blocking item of its feedback; `errors` names in `item` each that has none.
          *     - `event_id_reused`: This party has already used the `id` for this task with another body. Use a new id for a new command.
          *     - `erasure_id_reused`: The `id` was already used for an erasure with another body. Use a new id for a new erasure.
          */
@@ -8670,6 +9097,52 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    get_workflow_analytics: {
+        parameters: {
+            query?: {
+                /** @description The version whose tasks are counted. Default: the latest. */
+                version?: number;
+                /**
+                 * @description Only tasks that closed at this time or later: before `until`, by at most 366 days. Default: 30
+                 *     days before `until`.
+                 */
+                from?: components["schemas"]["Time"];
+                /** @description Only tasks that closed before this time. Default: now. */
+                until?: components["schemas"]["Time"];
+                /** @description The partner whose workflow it is. Required from the platform; a partner always gets its own. */
+                partner_id?: components["schemas"]["PartnerId"];
+            };
+            header?: never;
+            path: {
+                /** @description The workflow's key. */
+                key: components["schemas"]["WorkflowKey"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The statistics. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Analytics"];
+                };
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];

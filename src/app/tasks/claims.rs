@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::domain::link::BoundTo;
 use crate::domain::task::command::CommandType;
 use crate::domain::task::refusal::Refusal;
+use crate::domain::task::seats::Places;
 use crate::domain::task::why::Asker;
 use crate::domain::values::id::{ActorId, PartnerId, TaskId};
 use crate::domain::values::party::{Actor, Party, Sender};
@@ -41,7 +42,7 @@ pub struct Claiming {
 pub struct DeskClaims {
     /// Those for the decision that the task waits for, the first to end first.
     pub standing: Vec<Claim>,
-    /// Whether there is no room for another.
+    /// Whether there is no room for another of the person's group.
     pub is_full: bool,
     /// Whether the person could claim it.
     pub may_claim: bool,
@@ -62,7 +63,8 @@ impl Claims {
     }
 
     /// Claims a task for an actor of the caller's party, or renews the actor's claim. There can be as
-    /// many claims as votes are needed to approve the stage, and one for an escalation.
+    /// many claims as votes are needed to approve the stage, in each of its panels, and one for an
+    /// escalation.
     ///
     /// # Errors
     ///
@@ -88,16 +90,18 @@ impl Claims {
     }
 
     async fn take(&self, task: &Loaded, take: &Take<'_>, take_over: bool) -> Result<(), Error> {
-        let seats = seats(task);
+        let places = Places::of(&task.workflow, &task.snapshot().task);
+        let own = places.iter().find(|group| group.admits(&take.actor.id)).ok_or_else(Error::contended)?;
         for _ in 0..MAX_ATTEMPTS {
             claims::remove_void(&self.pool, take.task_id, take.target, take.at).await?;
-            if claims::renew(&self.pool, take).await? || claims::take(&self.pool, take, seats).await? {
+            if claims::renew(&self.pool, take).await? || claims::take(&self.pool, take, &own.numbers).await? {
                 return Ok(());
             }
             let standing = claims::list(&self.pool, &[take.task_id], take.at).await?.remove(&take.task_id);
-            let standing = standing.unwrap_or_default();
+            let mut standing = standing.unwrap_or_default();
+            standing.retain(|claim| own.admits(&claim.actor.id));
             let is_own = |claim: &Claim| claim.actor.id.key() == take.actor.id.key();
-            if standing.len() < seats as usize || standing.iter().any(is_own) {
+            if standing.len() < own.count() || standing.iter().any(is_own) {
                 // Another request came first: somebody's claim, the end of one, or the actor's own.
                 continue;
             }
@@ -105,7 +109,7 @@ impl Claims {
                 let context = ConflictContext::new(&task.workflow, task.snapshot(), take.party);
                 return Err(Error::Claimed(Box::new(first), Box::new(context)));
             }
-            claims::remove_first_to_end(&self.pool, take.task_id).await?;
+            claims::remove_first_to_end(&self.pool, take.task_id, &own.numbers).await?;
         }
         Err(Error::contended())
     }
@@ -137,7 +141,11 @@ impl Claims {
         let decision = pending::decision(task, caller.party(), asker, now);
         let may_claim = decision.is_ok_and(|decision| check_link(caller, task, &decision).is_ok());
         let standing = self.find_standing(task, now).await?;
-        Ok(DeskClaims { is_full: standing.len() >= seats(task) as usize, standing, may_claim })
+        let places = Places::of(&task.workflow, &task.snapshot().task);
+        let own = sender.actor.as_ref().and_then(|actor| places.iter().find(|group| group.admits(&actor.id)));
+        let is_full =
+            own.is_some_and(|own| standing.iter().filter(|claim| own.admits(&claim.actor.id)).count() >= own.count());
+        Ok(DeskClaims { standing, is_full, may_claim })
     }
 
     /// Gives up an actor's claim, if there is one.
@@ -194,11 +202,12 @@ pub(super) fn standing(task: &Loaded, found: Option<Vec<Claim>>) -> Vec<Claim> {
     standing
 }
 
-/// How many can decide a task together.
-pub(super) fn seats(task: &Loaded) -> u32 {
-    let state = &task.snapshot().task;
-    match BoundTo::of(&task.workflow, state) {
-        Some(BoundTo { escalation: None, .. }) => state.stage_in(&task.workflow).quorum().approvals,
-        Some(BoundTo { escalation: Some(_), .. }) | None => 1,
-    }
+/// Whether as many people have claimed the task as can decide it together: in every panel that is
+/// still asked, or in that of `actor`.
+pub(super) fn is_taken(task: &Loaded, standing: &[Claim], actor: Option<&ActorId>) -> bool {
+    let groups = Places::of(&task.workflow, &task.snapshot().task);
+    let asked = groups.iter().filter(|group| group.is_open && actor.is_none_or(|actor| group.admits(actor)));
+    let taken =
+        |group: &Places<'_>| standing.iter().filter(|claim| group.admits(&claim.actor.id)).count() >= group.count();
+    asked.map(taken).reduce(|all, taken| all && taken).unwrap_or(false)
 }

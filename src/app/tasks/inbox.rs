@@ -167,7 +167,7 @@ impl Inbox {
                 match task {
                     Ok(task) if decider.as_ref().is_none_or(|sender| self.may_decide(&task, sender)) => {
                         let standing = claims::standing(&task, claims.remove(&place.task_id));
-                        if filter.unclaimed && standing.len() >= claims::seats(&task) as usize {
+                        if filter.unclaimed && claims::is_taken(&task, &standing, filter.actor) {
                             continue;
                         }
                         found.claims.insert(place.task_id, standing);
@@ -225,7 +225,7 @@ impl Inbox {
     async fn names(&self, queue: &Queue, reviewer: Option<&ActorId>) -> Result<bool, Error> {
         let Some(reviewer) = reviewer else { return Ok(true) };
         let workflow = self.workflows.pinned(queue.partner_id, &queue.workflow).await?;
-        Ok(workflow.find(&queue.stage).is_some_and(|(_, stage)| stage.reviewers().contains(reviewer)))
+        Ok(workflow.find(&queue.stage).is_some_and(|(_, stage)| stage.reviewers().any(|named| named == reviewer)))
     }
 }
 

@@ -66,14 +66,14 @@ impl Tale {
     /// Dora submits work.
     pub(super) fn submit(mut self) -> Self {
         let summary = Some(Prose::parse("First draft of the copy.").expect("a short text"));
-        let work = WorkSubmitted { summary, artifacts: Vec::new() };
+        let work = WorkSubmitted { summary, artifacts: Vec::new(), answers: Vec::new() };
         self.play((Party::Partner, "u-dora"), Action::WorkSubmitted(work));
         self
     }
 
     /// Eli approves the stage.
     pub(super) fn approve(mut self) -> Self {
-        self.play((Party::Partner, "u-eli"), Action::StageApproved(StageApproved {}));
+        self.play((Party::Partner, "u-eli"), Action::StageApproved(StageApproved::default()));
         self
     }
 

@@ -8,12 +8,15 @@ use uuid::Uuid;
 
 use crate::domain::task::command::CommandType;
 use crate::domain::task::event::{
-    Artifact, ClockTimes, DeadlineKind, EscalationResolved, Event, Fact, Feedback, FeedbackItem, InFlight,
-    LateDecision, Opened, PersonalDataErased, QuestionAnswered, QuestionAsked, QuestionEnd, Resolution, Restated,
-    StageEscalated, StageRejected, TimeoutAction, VoteRecorded, WorkflowRef,
+    Answer, Answered, Artifact, ClockTimes, DeadlineKind, EscalationResolved, Event, Fact, Feedback, FeedbackItem,
+    GivenItem, InFlight, ItemId, LateDecision, Opened, PersonalDataErased, QuestionAnswered, QuestionAsked,
+    QuestionEnd, Resolution, Restated, StageEscalated, StageRejected, TimeoutAction, VotePanel, VoteRecorded,
+    WorkflowRef,
 };
-use crate::domain::task::{ActorTag, Cause, PhaseName, Verdict};
-use crate::domain::values::id::{ActorId, BuyerId, CommandId, ErasureId, PartnerId, StageKey, TaskId, WorkflowKey};
+use crate::domain::task::{ActorTag, Cause, PanelState, PhaseName, Verdict};
+use crate::domain::values::id::{
+    ActorId, BuyerId, CommandId, ErasureId, PanelKey, PartnerId, ReasonKey, StageKey, TaskId, WorkflowKey,
+};
 use crate::domain::values::party::{Actor, Party, Source};
 use crate::domain::values::text::Text;
 use crate::domain::values::time::Time;
@@ -139,6 +142,8 @@ fn opening() -> Vec<(Source, Fact)> {
         revision: 2,
         summary: Some(text("SECRET summary")),
         artifacts: Some(vec![artifact()]),
+        shared_answers: Some(vec![answer("For the buyer too")]),
+        internal_answers: Some(vec![answer("SECRET answer")]),
         clock: Some(clock()),
     };
     vec![
@@ -156,6 +161,7 @@ fn reviews() -> Vec<(Source, Fact)> {
             revision: 2,
             return_to: Some(stage("copy")),
             feedback: Some(feedback),
+            panel: Some(VotePanel { key: PanelKey::parse("legal").unwrap(), state: PanelState::Open }),
             bound: true,
         })
     };
@@ -166,13 +172,23 @@ fn reviews() -> Vec<(Source, Fact)> {
         exhausted: false,
         votes: vec![5, 6],
         bound: true,
+        items: vec![GivenItem { id: ItemId::parse("5.1").unwrap(), blocking: true, shared: true }],
+        reasons: vec![ReasonKey::parse("secret-reason").unwrap()],
         shared_feedback: Some(vec![feedback("Shared", true)]),
         internal_feedback: Some(vec![feedback("SECRET", false), feedback("SECRET too", false)]),
+    };
+    let approved = Fact::StageApproved {
+        revision: 2,
+        votes: vec![5],
+        voters: vec![tag()],
+        bound: true,
+        shared_feedback: Some(vec![feedback("Shared", true)]),
+        internal_feedback: Some(vec![feedback("SECRET remark", false)]),
     };
     vec![
         (Source::Partner, vote(feedback("SECRET vote", false))),
         (Source::Buyer, vote(feedback("The buyer's", false))),
-        (Source::Partner, Fact::StageApproved { revision: 2, votes: vec![5], voters: vec![tag()], bound: true }),
+        (Source::Partner, approved),
         (Source::Partner, Fact::StageRejected(rejected.clone())),
         (Source::Buyer, Fact::StageRejected(rejected)),
     ]
@@ -263,11 +279,19 @@ fn erased(entries: Vec<u64>) -> PersonalDataErased {
 
 fn feedback(summary: &str, share_with_buyer: bool) -> Feedback {
     let item = FeedbackItem {
+        id: Some(ItemId::parse("5.1").unwrap()),
         severity: Some(text("blocking")),
         anchor: Some(text("contract.pdf#page=3")),
         text: text(summary),
+        blocking: Some(true),
+        reopens: Some(ItemId::parse("3.1").unwrap()),
     };
-    Feedback { summary: text(summary), items: vec![item], share_with_buyer }
+    let reason = Some(ReasonKey::parse(if summary.contains("SECRET") { "secret-reason" } else { "tone" }).unwrap());
+    Feedback { summary: text(summary), reason, items: vec![item], share_with_buyer }
+}
+
+fn answer(words: &str) -> Answer {
+    Answer { item: ItemId::parse("5.1").unwrap(), how: Answered::Declined, text: Some(text(words)) }
 }
 
 fn artifact() -> Artifact {

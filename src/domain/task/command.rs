@@ -9,10 +9,12 @@ use crate::domain::values::text::{Message, Name, Prose};
 use crate::domain::values::time::Time;
 
 use super::command_type::for_each_command;
-use super::event::{Artifact, Feedback, InFlight, Resolution};
+use super::event::{Answer, Artifact, Feedback, InFlight, Resolution};
 use super::refusal::Refusal;
 
 pub use super::command_type::CommandType;
+
+mod feedback;
 
 /// A command: an action and its context.
 #[derive(Clone, Debug, PartialEq)]
@@ -89,6 +91,12 @@ pub struct WorkSubmitted {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(max_items = 50)]
     pub artifacts: Vec<Artifact>,
+    /// The answers to items of feedback, at most one for each. If the stage that returned the work has
+    /// `on_reject.answers` `required`, the first submission afterwards must answer every blocking
+    /// item. Whoever may read an item may read its answer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 10100)]
+    pub answers: Vec<Answer>,
 }
 
 /// Tell the buyer about the progress. Cleared when stage or phase changes.
@@ -111,7 +119,11 @@ pub struct StatusUpdated {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = StageApprovedCommand)]
-pub struct StageApproved {}
+pub struct StageApproved {
+    /// Remarks that do not block.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub feedback: Option<Feedback>,
+}
 
 /// Vote to reject the stage, with feedback.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -278,7 +290,8 @@ impl Command {
     /// A party's command. Refuses what no task could accept: a vote without the stage, round and
     /// revision it is about, an actor that is missing or that the sender may not name, a list that
     /// is too long.
-    pub fn new(meta: Meta, action: Action) -> Result<Self, Vec<Refusal>> {
+    pub fn new(meta: Meta, mut action: Action) -> Result<Self, Vec<Refusal>> {
+        action.spell_out();
         let wrong = check(&meta, &action);
         if wrong.is_empty() { Ok(Self { meta, action }) } else { Err(wrong) }
     }
@@ -348,10 +361,9 @@ const MAX_ARTIFACTS: usize = 50;
 const MAX_ANSWER_ARTIFACTS: usize = 10;
 /// Maximum number of options of a question.
 const MAX_OPTIONS: usize = 10;
-/// Maximum number of items in a feedback.
-const MAX_FEEDBACK_ITEMS: usize = 100;
 
-fn check(meta: &Meta, action: &Action) -> Vec<Refusal> {
+/// What is missing of the context that an action needs.
+fn check_meta(meta: &Meta, action: &Action) -> Vec<Refusal> {
     let mut wrong = Vec::new();
     if action.needs_target() {
         let missing = [
@@ -364,36 +376,47 @@ fn check(meta: &Meta, action: &Action) -> Vec<Refusal> {
     if action.needs_actor() && meta.sender.actor.is_none() {
         wrong.push(Refusal::required("/actor"));
     }
-    let (artifacts, feedback) = match action {
-        Action::WorkSubmitted(body) => (&body.artifacts[..], None),
-        Action::CancellationAcknowledged(body) => (&body.artifacts[..], None),
-        Action::StageRejected(body) => (&[][..], body.feedback.as_ref()),
-        Action::EscalationResolved(body) => (&[][..], body.feedback.as_ref()),
+    wrong
+}
+
+fn check(meta: &Meta, action: &Action) -> Vec<Refusal> {
+    let mut wrong = check_meta(meta, action);
+    let artifacts = match action {
+        Action::WorkSubmitted(body) => {
+            wrong.extend(feedback::check_answers(&body.answers));
+            &body.artifacts[..]
+        }
+        Action::StageApproved(body) => {
+            wrong.extend(body.feedback.iter().flat_map(feedback::check_remarks));
+            &[][..]
+        }
+        Action::StageRejected(StageRejected { feedback, .. })
+        | Action::EscalationResolved(EscalationResolved { feedback, .. }) => {
+            wrong.extend(feedback.iter().filter_map(feedback::check_length));
+            &[][..]
+        }
+        Action::CancellationAcknowledged(body) => &body.artifacts[..],
         Action::CancellationRequested(body) => {
             if body.immediate && meta.sender.party != Party::Platform {
                 wrong.push(Refusal::invalid("/immediate", "not_allowed", "only the platform may cancel immediately"));
             }
-            (&[][..], None)
+            &[][..]
         }
         Action::StatusUpdated(body) => {
             if body.percent.is_some_and(|percent| percent > 100) {
                 wrong.push(Refusal::invalid("/percent", "out_of_range", "must be from 0 to 100"));
             }
-            (&[][..], None)
+            &[][..]
         }
         Action::QuestionAsked(body) => {
             wrong.extend(check_question(meta, body));
-            (&[][..], None)
+            &[][..]
         }
         Action::QuestionAnswered(body) => {
             wrong.extend(check_answer(body));
-            (&body.artifacts[..], None)
+            &body.artifacts[..]
         }
-        Action::StageApproved(_)
-        | Action::StageEscalated(_)
-        | Action::QuestionWithdrawn(_)
-        | Action::Held(_)
-        | Action::Resumed(_) => (&[][..], None),
+        Action::StageEscalated(_) | Action::QuestionWithdrawn(_) | Action::Held(_) | Action::Resumed(_) => &[][..],
     };
     if artifacts.len() > MAX_ARTIFACTS {
         wrong.push(Refusal::invalid("/artifacts", "too_many", "must have at most 50 items"));
@@ -401,9 +424,6 @@ fn check(meta: &Meta, action: &Action) -> Vec<Refusal> {
     let too_large = |artifact: &Artifact| artifact.size.is_some_and(|size| size > 9_007_199_254_740_991);
     if artifacts.iter().any(too_large) {
         wrong.push(Refusal::invalid("/artifacts", "out_of_range", "a size must be at most 2^53 - 1"));
-    }
-    if feedback.is_some_and(|feedback| feedback.items.len() > MAX_FEEDBACK_ITEMS) {
-        wrong.push(Refusal::invalid("/feedback/items", "too_many", "must have at most 100 items"));
     }
     wrong
 }

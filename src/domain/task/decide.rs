@@ -9,6 +9,7 @@ mod cancel;
 mod clock;
 mod draft;
 mod escalate;
+mod feedback;
 mod hold;
 mod input;
 mod question;
@@ -19,6 +20,7 @@ mod timer;
 
 use chrono::TimeDelta;
 use draft::{By, Draft};
+use review::Ballot;
 
 use crate::domain::values::id::{StageKey, TaskId};
 use crate::domain::values::party::{Party, Sender};
@@ -31,9 +33,8 @@ use super::event::{Event, Fact, LateDecision, Opened, WorkflowRef};
 use super::limits::MAX_ENTRIES;
 use super::refusal::Refusal;
 use super::snapshot::Snapshot;
-use super::{Phase, TagSecret, Task};
+use super::{Phase, TagSecret, Task, seats};
 
-pub(in crate::domain) use draft::bar;
 pub use input::{Erasure, Input};
 
 /// The effect of an accepted command. Only this module builds one, and the store writes nothing
@@ -135,8 +136,8 @@ fn decide_command(mut draft: Draft<'_>, command: &Command) -> Result<Transition,
     match &command.action {
         Action::WorkSubmitted(body) => review::submit(&mut draft, command, body)?,
         Action::StatusUpdated(body) => review::update_status(&mut draft, command, body)?,
-        Action::StageApproved(_) => review::vote(&mut draft, command, None)?,
-        Action::StageRejected(body) => review::vote(&mut draft, command, Some(body))?,
+        Action::StageApproved(body) => review::vote(&mut draft, command, Ballot::Approve(body))?,
+        Action::StageRejected(body) => review::vote(&mut draft, command, Ballot::Reject(body))?,
         Action::StageEscalated(body) => escalate::raise(&mut draft, command, body)?,
         Action::EscalationResolved(body) => escalate::resolve(&mut draft, command, body)?,
         Action::QuestionAsked(body) => question::ask(&mut draft, command, body)?,
@@ -214,6 +215,9 @@ fn late_decision(task: &Task, command: &Command) -> LateDecision {
         feedback: None,
         advice: None,
     };
+    if let Action::StageApproved(body) = &command.action {
+        late.feedback.clone_from(&body.feedback);
+    }
     if let Action::StageRejected(body) = &command.action {
         late.feedback.clone_from(&body.feedback);
         late.return_to.clone_from(&body.return_to);
@@ -358,7 +362,8 @@ pub fn allowed(workflow: &Workflow, task: &Task, party: Party) -> Vec<CommandTyp
 }
 
 /// Whether the decision that the task waits for is open to the actor of `sender`, including
-/// approval: a vote that the review allows, or a resolution. If nobody of the partner may approve an
+/// approval: a vote that the review allows, or a resolution. Nobody of a panel that has approved is
+/// asked any more, although the vote may still change. If nobody of the partner may approve an
 /// escalation, it is open to everybody, since they may resolve it in another way. If the task waits
 /// for something else, such as the answer to a question, any actor of the party may provide it.
 /// `dual_control`: see [`Meta`](super::command::Meta).
@@ -367,11 +372,11 @@ pub fn may_decide(workflow: &Workflow, task: &Task, sender: &Sender, dual_contro
     if task.waiting_question().is_some_and(|(question, _)| question.to == actor.party) {
         return true;
     }
-    let stage = task.stage_in(workflow);
     match &task.phase {
         Phase::InReview(_) => {
-            let named = stage.reviewers().is_empty() || stage.reviewers().contains(&actor.id);
-            stage.reviewer == actor.party && named && bar(workflow, task, &actor).is_none()
+            let seat = seats::seat(workflow, task, &actor);
+            let asked = seat.is_some_and(|group| group.key().is_none_or(|key| !task.has_approved(key)));
+            asked && seats::bar(workflow, task, &actor).is_none()
         }
         Phase::Escalated(escalation) => {
             let open = match actor.party {

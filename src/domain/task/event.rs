@@ -17,13 +17,15 @@ use super::outcome::{Cause, Decision, Outcome, Verdict};
 mod choices;
 mod content;
 mod data;
+mod feedback;
 
 pub use choices::{DeadlineKind, InFlight, QuestionEnd, Resolution, TimeoutAction};
-pub use content::{Artifact, Feedback, FeedbackItem, HttpsUrl, InvalidSha256, InvalidUrl, Sha256Hex};
+pub use content::{Artifact, HttpsUrl, InvalidSha256, InvalidUrl, Sha256Hex};
 pub use data::{
     ClockTimes, EscalationResolved, LateDecision, Opened, PersonalDataErased, QuestionAnswered, QuestionAsked,
-    Restated, StageEscalated, StageRejected, VoteRecorded, WorkflowRef,
+    Restated, StageEscalated, StageRejected, VotePanel, VoteRecorded, WorkflowRef,
 };
+pub use feedback::{Answer, Answered, Feedback, FeedbackItem, GivenItem, InvalidItemId, ItemId};
 
 /// An entry of the trail.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -76,6 +78,12 @@ event_types! {
             /// References to the work.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             artifacts: Option<Vec<Artifact>>,
+            /// The answers to feedback that the buyer may read.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            shared_answers: Option<Vec<Answer>>,
+            /// The answers to feedback for the partner and the platform only.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            internal_answers: Option<Vec<Answer>>,
             /// The clock that starts here, if it counts working time; absent for elapsed time, or
             /// without a clock.
             #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -121,6 +129,12 @@ event_types! {
             /// person; absent: no.
             #[serde(default, skip_serializing_if = "std::ops::Not::not")]
             bound: bool,
+            /// The remarks of the counted votes that the buyer may read too.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            shared_feedback: Option<Vec<Feedback>>,
+            /// The remarks of the counted votes for the partner and the platform only.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            internal_feedback: Option<Vec<Feedback>>,
         },
         /// The stage was rejected.
         #[serde(rename = "task.stage_rejected")]
@@ -232,6 +246,19 @@ event_types! {
         /// Personal data of one actor was taken out of earlier entries.
         #[serde(rename = "task.personal_data_erased")]
         PersonalDataErased(PersonalDataErased),
+    }
+}
+
+impl Fact {
+    /// Whether it ends the task.
+    pub fn closes(&self) -> bool {
+        matches!(
+            self,
+            Self::WorkflowCompleted {}
+                | Self::WorkflowCancelled {}
+                | Self::WorkflowExpired {}
+                | Self::WorkflowFailed { .. }
+        )
     }
 }
 

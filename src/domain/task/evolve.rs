@@ -10,11 +10,13 @@ use crate::domain::workflow::{ClockKind, Stage, StageDeadline, Submission, Workf
 
 use super::event::{
     ClockTimes, EscalationResolved, Event, Fact, Opened, QuestionAsked, QuestionEnd, Resolution, StageEscalated,
+    StageRejected, VoteRecorded,
 };
 use super::question::{AnswerClock, ClosedQuestion, Question, Questions};
 use super::{
-    Asked, Cause, Checkpoint, Clock, Closed, Decision, Escalation, FORMAT, Hold, Ledger, Open, Outcome, PausedClock,
-    PausedReview, Phase, Raiser, Record, ResponseClock, Review, Task, Verdict, Vote, WindDown,
+    Asked, Cause, Checkpoint, Clock, Closed, Decision, Escalation, FORMAT, Hold, Item, Ledger, Open, Outcome,
+    PanelState, PausedClock, PausedReview, Phase, Raiser, Record, ResponseClock, Review, Tally, Task, Verdict, Vote,
+    WindDown,
 };
 
 /// The task after `event`. `None` stands for a task that is not opened yet.
@@ -29,6 +31,9 @@ pub fn evolve(workflow: &Workflow, task: Option<Task>, event: &Event) -> Task {
             let mut spent = std::mem::take(&mut task.spent);
             spent.wait(&task, workflow, event.recorded_at);
             task.spent = spent;
+            let mut tally = std::mem::take(&mut task.tally);
+            tally.count(&task, event);
+            task.tally = tally;
             task.version = event.seq;
             task.recorded_at = event.recorded_at;
             if matches!(task.phase, Phase::Closed(_)) {
@@ -75,6 +80,7 @@ fn open(workflow: &Workflow, opened: &Opened, event: &Event) -> Task {
         stages: vec![Record::default(); workflow.stages.len()],
         tag_secret: None,
         spent: Ledger::default(),
+        tally: Tally::default(),
     }
 }
 
@@ -85,24 +91,16 @@ impl Task {
             Fact::StageEntered { returned, clock } => self.enter(workflow, event, *returned, clock.as_ref()),
             Fact::WorkSubmitted { revision, clock, .. } => {
                 self.handed_in(*revision, actor_ref(event));
+                self.settle(|_| true);
                 self.start_review(workflow, at, clock.as_ref());
             }
             Fact::StatusUpdated { percent, eta, .. } => {
                 self.status_updates += 1;
                 self.checkpoint = Some(Checkpoint { seq: event.seq, percent: *percent, eta: *eta });
             }
-            Fact::VoteRecorded(vote) => {
-                if let (Phase::InReview(review), Some(actor)) = (&mut self.phase, actor_ref(event)) {
-                    let cast =
-                        review.votes.iter().find(|earlier| earlier.actor == actor).map_or(0, |earlier| earlier.cast);
-                    review.votes.retain(|earlier| earlier.actor != actor);
-                    let return_to = vote.return_to.clone();
-                    let (seq, decision, bound, cast) = (event.seq, vote.decision, vote.bound, cast + 1);
-                    review.votes.push(Vote { seq, actor, decision, voted_at: at, return_to, bound, cast });
-                }
-            }
-            Fact::StageApproved { revision, .. } => self.decided(event, Verdict::Approved, *revision),
-            Fact::StageRejected(rejected) => self.decided(event, Verdict::Rejected, rejected.revision),
+            Fact::VoteRecorded(vote) => self.voted(event, vote),
+            Fact::StageApproved { revision, .. } => self.decided(workflow, event, Verdict::Approved, *revision),
+            Fact::StageRejected(rejected) => self.rejected(workflow, event, rejected),
             Fact::StageEscalated(escalated) => self.escalated(workflow, event, escalated),
             Fact::EscalationResolved(resolved) => self.resolved(workflow, at, resolved),
             Fact::QuestionAsked(asked) => self.asked(workflow, event, asked),
@@ -124,8 +122,11 @@ impl Task {
             | Fact::Opened(_)
             | Fact::ReviewWithdrawn {}
             | Fact::CancellationAcknowledged { .. }
-            | Fact::LateDecisionRecorded(_)
-            | Fact::PersonalDataErased(_) => {}
+            | Fact::LateDecisionRecorded(_) => {}
+            // Nobody can be asked to answer words that are gone.
+            Fact::PersonalDataErased(erased) => {
+                self.settle(|item| erased.entries.binary_search(&item.id.seq()).is_ok());
+            }
         }
     }
 
@@ -137,6 +138,7 @@ impl Task {
             record.rounds += 1;
             record.entered_at.get_or_insert(event.recorded_at);
             record.approvers.clear();
+            record.panels.clear();
             self.round = record.rounds;
         }
         self.questions.asked = 0;
@@ -167,16 +169,34 @@ impl Task {
 
     fn start_review(&mut self, workflow: &Workflow, at: Time, clock: Option<&ClockTimes>) {
         let clock = start_clock(self.stage_in(workflow).deadline.as_ref(), at, clock);
+        if let Some(record) = self.stages.get_mut(self.stage) {
+            record.panels.clear();
+        }
         self.phase = Phase::InReview(Review { votes: Vec::new(), clock });
     }
 
+    /// Records a vote in place of the actor's earlier one, and what it means for its panel.
+    fn voted(&mut self, event: &Event, vote: &VoteRecorded) {
+        let (Phase::InReview(review), Some(actor)) = (&mut self.phase, actor_ref(event)) else { return };
+        let cast = review.votes.iter().find(|earlier| earlier.actor == actor).map_or(0, |earlier| earlier.cast);
+        review.votes.retain(|earlier| earlier.actor != actor);
+        let (return_to, panel) = (vote.return_to.clone(), vote.panel.as_ref().map(|panel| panel.key.clone()));
+        let (seq, voted_at) = (event.seq, event.recorded_at);
+        let (decision, bound, cast) = (vote.decision, vote.bound, cast + 1);
+        review.votes.push(Vote { seq, actor, decision, voted_at, return_to, panel, bound, cast });
+        if let (Some(panel), Some(record)) = (&vote.panel, self.stages.get_mut(self.stage)) {
+            record.panels.retain(|key| *key != panel.key);
+            if panel.state == PanelState::Approved {
+                record.panels.push(panel.key.clone());
+                record.panels.sort_unstable();
+            }
+        }
+    }
+
     /// Records the decision; the next event of the same transition moves the task.
-    fn decided(&mut self, event: &Event, decision: Verdict, revision: u32) {
-        let standing = match &self.phase {
-            Phase::InReview(review) => &review.votes[..],
-            Phase::Escalated(escalation) => escalation.review.as_ref().map_or(&[][..], |review| &review.votes),
-            Phase::Preparing | Phase::OnHold(_) | Phase::Cancelling(_) | Phase::Closed(_) => &[][..],
-        };
+    fn decided(&mut self, workflow: &Workflow, event: &Event, decision: Verdict, revision: u32) {
+        let standing = self.phase.votes().unwrap_or_default();
+        let stage = self.stage_in(workflow);
         let mut approvers: Vec<ActorRef> = Vec::new();
         if decision == Verdict::Approved {
             let votes =
@@ -189,6 +209,29 @@ impl Task {
             let (seq, round, party, decided_at) = (event.seq, self.round, event.party, event.recorded_at);
             record.decision = Some(Decision { seq, round, decision, revision, party, decided_at });
             record.approvers = approvers;
+            if decision == Verdict::Approved {
+                record.items.clear();
+            }
+            if decision == Verdict::Rejected {
+                record.panels.clear();
+            } else if event.party == stage.reviewer.into() {
+                // The reviewing party approves with every panel; silence and an override do without.
+                record.panels = stage.panels().iter().map(|panel| panel.key.clone()).collect();
+                record.panels.sort_unstable();
+            }
+        }
+    }
+
+    /// Records a rejection with its items. A second one of the same round, by the party that must
+    /// decide, adds to the first.
+    fn rejected(&mut self, workflow: &Workflow, event: &Event, rejected: &StageRejected) {
+        let again = self.decision(self.stage).is_some_and(|decision| decision.round == self.round);
+        self.decided(workflow, event, Verdict::Rejected, rejected.revision);
+        if let Some(record) = self.stages.get_mut(self.stage) {
+            if !again {
+                record.items.clear();
+            }
+            record.items.extend(rejected.items.iter().copied().map(Item::from));
         }
     }
 
@@ -328,6 +371,7 @@ impl Task {
         self.platform_raisers.clear();
         for record in &mut self.stages {
             record.approvers.clear();
+            record.items.clear();
         }
     }
 }

@@ -11,3 +11,8 @@ pub const MAX_ENTRIES: u64 = 10_000;
 pub const MAX_VOTES: u32 = 20;
 /// How often an escalation may change hands by redirect or timeout.
 pub const MAX_HANDOVERS: u32 = 3;
+/// Maximum number of items in a feedback.
+pub const MAX_FEEDBACK_ITEMS: usize = 100;
+/// Maximum number of answers in a submission: as many as the items that can return a task, by a
+/// hundred votes and a resolution.
+pub const MAX_ANSWERS: usize = 101 * MAX_FEEDBACK_ITEMS;

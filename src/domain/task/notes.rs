@@ -3,6 +3,8 @@
 //! (`trail/fields.rs`) decides who may read a text when it is folded in, and the answer is
 //! kept with it.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -12,7 +14,7 @@ use crate::domain::values::party::{Actor, Party};
 use crate::domain::values::text::{Message, Name, Prose};
 use crate::domain::values::time::Time;
 
-use super::event::{Artifact, EscalationResolved, Event, Fact, Feedback, Resolution};
+use super::event::{Answer, Artifact, EscalationResolved, Event, Fact, Feedback, ItemId, QuestionAsked, Resolution};
 use super::{Phase, Task};
 
 /// Texts that are still shown. Empty once the task is closed.
@@ -45,9 +47,13 @@ pub struct Notes {
     /// The feedback of the standing votes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(in crate::domain) votes: Vec<VoteNote>,
-    /// The feedback that returned the task, until the target stage is approved again.
+    /// The feedback that last returned the task: until the stage that gave it is approved, or any
+    /// stage is if nothing of it was answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::domain) returned: Option<Returned>,
+    /// Feedback of other stages that was answered, and that they have not decided on since.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(in crate::domain) earlier: Vec<Returned>,
     /// The feedback of a rejecting resolution, for the rejection that follows in the same
     /// transition.
     #[serde(skip)]
@@ -111,6 +117,28 @@ pub struct Returned {
     pub decided_at: Time,
     /// Every counted vote's feedback.
     pub feedback: Vec<Feedback>,
+    /// The answers to its items, the latest to each; absent if there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answers: Vec<Answer>,
+}
+
+impl Returned {
+    fn is_answered(&self) -> bool {
+        !self.answers.is_empty()
+    }
+}
+
+impl AskedNote {
+    fn new(event: &Event, asked: &QuestionAsked) -> Self {
+        Self {
+            question: asked.question.clone(),
+            options: asked.options.clone().unwrap_or_default(),
+            readers: Kind::readers("data.question", event),
+            share_with_buyer: asked.share_with_buyer,
+            actor: event.actor.clone(),
+            asked_at: event.recorded_at,
+        }
+    }
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -133,8 +161,9 @@ impl Notes {
                 self.forget_question();
                 (self.advice, self.advice_readers) = (None, Readers::default());
             }
-            Fact::WorkSubmitted { revision, summary, artifacts, .. } => {
+            Fact::WorkSubmitted { revision, summary, artifacts, shared_answers, internal_answers, .. } => {
                 self.votes.clear();
+                self.answer(shared_answers.iter().chain(internal_answers).flatten());
                 let (revision, summary) = (*revision, summary.clone());
                 let artifacts = artifacts.clone().unwrap_or_default();
                 let (submitted_at, actor) = (event.recorded_at, event.actor.clone());
@@ -142,7 +171,7 @@ impl Notes {
             }
             Fact::StatusUpdated { message, .. } => self.message.clone_from(message),
             Fact::VoteRecorded(vote) => self.vote(event, vote.feedback.clone()),
-            Fact::StageApproved { .. } => self.returned = None,
+            Fact::StageApproved { .. } => self.approve(event),
             Fact::StageRejected(rejected) => self.reject(event, &rejected.votes),
             Fact::StageEscalated(escalated) => {
                 if escalated.reason.is_some() {
@@ -151,16 +180,7 @@ impl Notes {
                 }
             }
             Fact::EscalationResolved(resolved) => self.resolve(event, resolved),
-            Fact::QuestionAsked(asked) => {
-                self.question_asked = Some(Box::new(AskedNote {
-                    question: asked.question.clone(),
-                    options: asked.options.clone().unwrap_or_default(),
-                    readers: Kind::readers("data.question", event),
-                    share_with_buyer: asked.share_with_buyer,
-                    actor: event.actor.clone(),
-                    asked_at: event.recorded_at,
-                }));
-            }
+            Fact::QuestionAsked(asked) => self.question_asked = Some(Box::new(AskedNote::new(event, asked))),
             Fact::QuestionAnswered(_) | Fact::QuestionClosed { .. } => self.question_asked = None,
             Fact::Held { reason } => self.reason.clone_from(reason),
             Fact::Resumed { .. } => self.reason = None,
@@ -219,9 +239,41 @@ impl Notes {
         let (shared, internal): (Vec<_>, Vec<_>) = feedback.partition(|feedback| feedback.share_with_buyer);
         let mut feedback = [shared, internal].concat();
         let Some((stage, round)) = event.stage.clone().zip(event.round) else { return };
-        let earlier = self.returned.take().filter(|earlier| earlier.stage == stage && earlier.round == round);
-        feedback.splice(0..0, earlier.into_iter().flat_map(|earlier| earlier.feedback));
-        self.returned = Some(Returned { seq: event.seq, stage, round, decided_at: event.recorded_at, feedback });
+        let earlier = self.returned.take();
+        let (same, other): (Vec<_>, Vec<_>) = earlier.into_iter().partition(|earlier| earlier.stage == stage);
+        self.earlier.extend(other.into_iter().filter(Returned::is_answered));
+        self.earlier.retain(|earlier| earlier.stage != stage);
+        let same = same.into_iter().filter(|earlier| earlier.round == round);
+        feedback.splice(0..0, same.flat_map(|earlier| earlier.feedback));
+        let (seq, decided_at) = (event.seq, event.recorded_at);
+        self.returned = Some(Returned { seq, stage, round, decided_at, feedback, answers: Vec::new() });
+    }
+
+    /// Settles the feedback of the approved stage, and what nobody answered.
+    fn approve(&mut self, event: &Event) {
+        let stays = |returned: &Returned| returned.is_answered() && Some(&returned.stage) != event.stage.as_ref();
+        self.earlier.retain(stays);
+        self.returned = self.returned.take().filter(stays).or_else(|| self.earlier.pop());
+    }
+
+    /// Keeps the latest answer to each item beside it.
+    fn answer<'a>(&mut self, answers: impl Iterator<Item = &'a Answer>) {
+        let answers: BTreeMap<ItemId, &Answer> = answers.map(|answer| (answer.item, answer)).collect();
+        if answers.is_empty() {
+            return;
+        }
+        for returned in self.returned.iter_mut().chain(&mut self.earlier) {
+            returned.answers.retain(|earlier| !answers.contains_key(&earlier.item));
+            let items = returned.feedback.iter().flat_map(|feedback| &feedback.items);
+            let own = items.filter_map(|item| answers.get(&item.id?).copied().cloned());
+            returned.answers.extend(own);
+        }
+    }
+
+    /// The feedback of `stage` if it was answered, else the feedback that last returned the task.
+    pub(in crate::domain) fn returned_for(&self, stage: &StageKey) -> Option<&Returned> {
+        let own = self.earlier.iter().chain(&self.returned).find(|returned| returned.stage == *stage);
+        own.or(self.returned.as_ref())
     }
 
     /// The question of the open escalation, if `reader` may read it.

@@ -33,8 +33,18 @@ pub enum Verdict {
     Rejected,
 }
 
-/// Why a task was escalated, or why it failed.
+/// Whether a panel has approved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PanelState {
+    /// It has not, or not any more.
+    Open,
+    /// Enough of its reviewers have approved. Until the stage is decided their votes can change.
+    Approved,
+}
+
+/// Why a task was escalated, or why it failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
     /// Somebody asked for it.
@@ -43,8 +53,13 @@ pub enum Cause {
     Deadline,
     /// The stage's rounds are exhausted.
     Exhausted,
-    /// Too few of the named reviewers may approve.
+    /// Too few of the named reviewers, or of those of a panel, may approve.
     NoQuorum,
+}
+
+impl Cause {
+    /// Every cause, in the order of the contract.
+    pub const ALL: [Self; 4] = [Self::Person, Self::Deadline, Self::Exhausted, Self::NoQuorum];
 }
 
 /// How a task ended.

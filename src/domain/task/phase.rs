@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::values::id::StageKey;
+use crate::domain::values::id::{PanelKey, StageKey};
 use crate::domain::values::party::{ActorRef, Party, Source};
 use crate::domain::values::time::Time;
 
@@ -51,6 +51,9 @@ pub struct Vote {
     pub(in crate::domain) voted_at: Time,
     /// The target stage of a rejection.
     pub(in crate::domain) return_to: Option<StageKey>,
+    /// The panel that it counts for; none in a stage without panels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::domain) panel: Option<PanelKey>,
     /// Whether it was sent under a credential that is bound to the actor.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(in crate::domain) bound: bool,

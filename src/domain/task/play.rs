@@ -72,7 +72,7 @@ impl Script for Play {
         // Votes of one review are sent at the same time, one after the other.
         let at = (snapshot.task.since() + choice.after).max(snapshot.task.recorded_at()).max(self.last);
         let stage = snapshot.task.stage_in(&self.workflow);
-        let action = action(choice.does, snapshot)?;
+        let action = action(choice.does, snapshot, stage)?;
         let mut candidates = senders(party, stage, &action).into_iter().filter_map(|sender| {
             let command = Command::new(meta(sender, snapshot, stage), action.clone()).ok()?;
             decide(&self.workflow, snapshot, Input::Party(&command), at).ok().map(|_| command)
@@ -95,21 +95,25 @@ impl Play {
     }
 }
 
-fn action(does: Does, snapshot: &Snapshot) -> Option<Action> {
+fn action(does: Does, snapshot: &Snapshot, stage: &Stage) -> Option<Action> {
     let approves = match does {
         Does::Approve => true,
         Does::SendBackOnce => snapshot.task.round() > 1,
         Does::SendBack => false,
         Does::Nothing => return None,
     };
-    let feedback =
-        || Some(Feedback { summary: prose("Please change this."), items: Vec::new(), share_with_buyer: true });
+    let reason = stage.on_reject.reasons.first().map(|reason| reason.key.clone());
+    let feedback = || Some(Feedback { reason, share_with_buyer: true, ..Feedback::new(prose("Please change this.")) });
     Some(match &snapshot.task.phase {
         Phase::Preparing => {
             let summary = format!("Revision {}.", snapshot.task.revision() + 1);
-            Action::WorkSubmitted(WorkSubmitted { summary: Some(prose(&summary)), artifacts: Vec::new() })
+            Action::WorkSubmitted(WorkSubmitted {
+                summary: Some(prose(&summary)),
+                artifacts: Vec::new(),
+                answers: Vec::new(),
+            })
         }
-        Phase::InReview(_) if approves => Action::StageApproved(StageApproved {}),
+        Phase::InReview(_) if approves => Action::StageApproved(StageApproved::default()),
         Phase::InReview(_) => Action::StageRejected(StageRejected { feedback: feedback(), return_to: None }),
         Phase::Escalated(escalation) => Action::EscalationResolved(EscalationResolved {
             escalation: escalation.seq,
@@ -142,11 +146,11 @@ fn senders(party: Party, stage: &Stage, action: &Action) -> Vec<Sender> {
     let people: Vec<ActorId> = match (party, action) {
         (Party::Buyer, _) => return vec![sender(party, &Uuid::nil().to_string(), "simulated")],
         (Party::Partner, Action::WorkSubmitted(_)) => vec![id("worker")],
-        (Party::Partner, _) if !stage.reviewers().is_empty() => stage.reviewers().to_vec(),
+        (Party::Partner, _) if stage.names_reviewers() => stage.reviewers().cloned().collect(),
         (Party::Partner, _) => {
             // Enough for the quorum, beside those who approved the earlier stages.
             let barred = stage.distinct_from().len() * 100;
-            let wanted = stage.quorum().approvals.max(stage.quorum().rejections) as usize + barred;
+            let wanted = stage.most_votes() as usize + barred;
             (1..=wanted.min(500)).map(|number| id(&format!("reviewer-{number}"))).collect()
         }
         (Party::Platform, _) => (1..=2).map(|number| id(&format!("operator-{number}"))).collect(),

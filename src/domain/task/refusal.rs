@@ -1,9 +1,12 @@
 //! Why a command was refused. A refusal carries what the caller needs to react; `http/problem.rs`
 //! maps it to an HTTP status.
 
+use std::borrow::Cow;
+
 use crate::domain::values::party::Party;
 
 use super::Decision;
+use super::event::ItemId;
 use super::question::ClosedQuestion;
 
 /// Why a command was refused.
@@ -13,7 +16,7 @@ pub enum Refusal {
     #[error("{pointer}: {message}")]
     Invalid {
         /// JSON pointer (RFC 6901) into the body.
-        pointer: &'static str,
+        pointer: Cow<'static, str>,
         /// Stable code.
         code: &'static str,
         /// The rule.
@@ -80,6 +83,12 @@ pub enum Refusal {
     /// The resolution refers to another escalation.
     #[error("the named escalation is not the open one")]
     StaleEscalation,
+    /// The first submission after a return leaves blocking items without an answer.
+    #[error("the stage that returned the work requires an answer to every blocking item; unanswered: {}", list(.items))]
+    UnansweredFeedback {
+        /// Those items.
+        items: Vec<ItemId>,
+    },
     /// A question is open already.
     #[error("a question to the {to} is open; one question can be open at a time")]
     QuestionOpen {
@@ -143,7 +152,16 @@ impl Refusal {
     }
 
     /// A field breaks a rule.
-    pub fn invalid(pointer: &'static str, code: &'static str, message: impl Into<String>) -> Self {
-        Self::Invalid { pointer, code, message: message.into() }
+    pub fn invalid(pointer: impl Into<Cow<'static, str>>, code: &'static str, message: impl Into<String>) -> Self {
+        Self::Invalid { pointer: pointer.into(), code, message: message.into() }
     }
+
+    /// Whether it is about the content of the command, so that another content could be accepted.
+    pub fn is_about_content(&self) -> bool {
+        matches!(self, Self::Invalid { .. } | Self::UnansweredFeedback { .. })
+    }
+}
+
+fn list(items: &[ItemId]) -> String {
+    items.iter().map(ItemId::to_string).collect::<Vec<_>>().join(", ")
 }

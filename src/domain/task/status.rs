@@ -1,21 +1,23 @@
 //! The buyer's view. It is rendered from the task alone, so that every endpoint shows the same. Its
 //! version is the task's version at which it last changed.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::domain::values::id::{StageKey, TaskId};
+use crate::domain::values::id::{PanelKey, StageKey, TaskId};
 use crate::domain::values::party::Party;
-use crate::domain::values::text::{Message, Name, Prose};
+use crate::domain::values::text::{Message, Name, Prose, Text};
 use crate::domain::values::time::Time;
 use crate::domain::workflow::labels;
-use crate::domain::workflow::{Assurance, Stage, Workflow};
+use crate::domain::workflow::{Assurance, Reason, Stage, Workflow};
 
 use super::command::CommandType;
-use super::event::{Artifact, Resolution, TimeoutAction};
+use super::event::{Answer, Artifact, FeedbackItem, ItemId, Resolution, TimeoutAction};
 use super::limits::MAX_HANDOVERS;
 use super::notes::Notes;
-use super::{Cause, Clock, Escalation, Outcome, Phase, PhaseName, ResponseClock, Task, Verdict};
+use super::{Cause, Clock, Escalation, Outcome, PanelState, Phase, PhaseName, Record, ResponseClock, Task, Verdict};
 
 /// The buyer's view of a task.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -90,6 +92,10 @@ pub struct StageStatus {
     #[serde(default, skip_serializing_if = "Assurance::is_any")]
     #[schema(required = false)]
     pub assurance: Assurance,
+    /// The panels that review it, in the order of the definition; absent in a stage without panels.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub panels: Vec<PanelStatus>,
     /// The party that reviews it; absent in a status that was stored before this field existed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Party, required = false)]
@@ -98,6 +104,18 @@ pub struct StageStatus {
     /// rejecting an escalation. It stays `true` in later rounds and after the end. Default `false`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub overridden: bool,
+}
+
+/// A panel of a stage as the buyer sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PanelStatus {
+    /// The panel's key.
+    pub key: PanelKey,
+    /// The display name.
+    pub name: Name,
+    /// Whether it has approved, in the latest round of the stage. A stage can be approved although
+    /// a panel is `open`: by another party (`overridden`), or by a deadline.
+    pub state: PanelState,
 }
 
 /// The state of a stage.
@@ -134,6 +152,15 @@ pub struct BuyerAction {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Prose, required = false)]
     pub advice: Option<Prose>,
+    /// The reasons of which a rejection must name one; absent if the stage lists none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false, max_items = 30)]
+    pub reasons: Vec<Reason>,
+    /// What the stage asked for when it last rejected, as far as the buyer may read it, with the
+    /// answers; absent if there is nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub items: Vec<AnsweredItem>,
     /// The work to decide on; null if none was submitted.
     #[schema(required = true)]
     pub revision: Option<RevisionUnderReview>,
@@ -146,6 +173,22 @@ pub struct BuyerAction {
     /// The possible answers, each ready to be posted to `/tasks/{id}/events`. A rejection still
     /// needs its `feedback`, an escalation its `reason`, an answer without an `option` its `answer`.
     pub commands: Vec<ReadyCommand>,
+}
+
+/// An item of earlier feedback, and its answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct AnsweredItem {
+    /// Its id, which a new rejection can name in `reopens`.
+    pub id: ItemId,
+    /// The place in the work that it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub anchor: Option<Text<500>>,
+    /// The item.
+    pub text: Prose,
+    /// The answer; absent if there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Answer, required = false)]
+    pub answer: Option<Answer>,
 }
 
 /// The kind of request to the buyer.
@@ -298,9 +341,21 @@ fn stages(workflow: &Workflow, task: &Task) -> Vec<StageStatus> {
         let decided_at = approved.filter(|_| state == StageState::Approved).map(|decision| decision.decided_at);
         let (key, name, assurance) = (stage.key.clone(), stage.name.clone(), stage.assurance);
         let overridden = task.stages.get(index).is_some_and(|record| record.overridden);
-        StageStatus { key, name, state, decided_at, assurance, reviewer: Some(stage.reviewer), overridden }
+        let panels = panels(stage, task.stages.get(index).filter(|_| state != StageState::Pending));
+        StageStatus { key, name, state, decided_at, assurance, panels, reviewer: Some(stage.reviewer), overridden }
     });
     stages.collect()
+}
+
+/// The panels of a stage, with what they said in its latest round if that still counts.
+fn panels(stage: &Stage, record: Option<&Record>) -> Vec<PanelStatus> {
+    let approved = record.map_or(&[][..], |record| &record.panels);
+    let panels = stage.panels().iter().map(|panel| PanelStatus {
+        key: panel.key.clone(),
+        name: panel.name.clone(),
+        state: if approved.contains(&panel.key) { PanelState::Approved } else { PanelState::Open },
+    });
+    panels.collect()
 }
 
 fn action(task: &Task, stage: &Stage, notes: &Notes) -> Option<BuyerAction> {
@@ -352,11 +407,26 @@ fn action(task: &Task, stage: &Stage, notes: &Notes) -> Option<BuyerAction> {
     let advice = notes.advice_for(Party::Buyer).filter(|_| ask == Ask::Review).cloned();
     // While somebody else is asked, the time of the review stands still.
     let due_at = task.due_at().filter(|_| task.question.is_none());
-    let action = BuyerAction { ask, question, options: Vec::new(), advice, revision, due_at, on_silence, commands };
+    let (options, reasons, items) = (Vec::new(), stage.on_reject.reasons.clone(), items(task, stage, notes));
+    let action = BuyerAction { ask, question, options, advice, reasons, items, revision, due_at, on_silence, commands };
     if asks_buyer(task) {
         return answer(task, notes, Some(action), &command(CommandType::QuestionAnswered));
     }
     Some(action)
+}
+
+/// What the stage asked for in its last rejection, as far as the buyer may read it.
+fn items(task: &Task, stage: &Stage, notes: &Notes) -> Vec<AnsweredItem> {
+    let Some(returned) = notes.returned_for(&stage.key).filter(|returned| returned.stage == stage.key) else {
+        return Vec::new();
+    };
+    let shared: BTreeSet<ItemId> = task.items().filter(|item| item.shared).map(|item| item.id).collect();
+    let item = |item: &FeedbackItem| {
+        let id = item.id.filter(|id| shared.contains(id))?;
+        let answer = returned.answers.iter().find(|answer| answer.item == id).cloned();
+        Some(AnsweredItem { id, anchor: item.anchor.clone(), text: item.text.clone(), answer })
+    };
+    returned.feedback.iter().flat_map(|feedback| &feedback.items).filter_map(item).collect()
 }
 
 /// The votes and escalations of a buyer who reviews, and the end of its own question.
@@ -384,19 +454,35 @@ fn answer(task: &Task, notes: &Notes, review: Option<BuyerAction>, command: &Rea
     let own = |option| ReadyCommand { question: Some(question.seq), option, ..command.clone() };
     let mut commands: Vec<ReadyCommand> = (1..).zip(&options).map(|(option, _)| own(Some(option))).collect();
     commands.push(own(None));
-    let (advice, revision, votes) =
-        review.map_or((None, None, Vec::new()), |review| (review.advice, review.revision, review.commands));
-    commands.extend(votes);
+    let mut action = review.unwrap_or_else(|| BuyerAction::none(due_at));
+    commands.append(&mut action.commands);
     Some(BuyerAction {
         ask: Ask::Answer,
         question: asked.and_then(|asked| asked.question.clone()),
         options,
-        advice,
-        revision,
         due_at: Some(due_at),
         on_silence: Some(TimeoutAction::None),
         commands,
+        ..action
     })
+}
+
+impl BuyerAction {
+    /// An action without anything to decide.
+    fn none(due_at: Time) -> Self {
+        Self {
+            ask: Ask::Answer,
+            question: None,
+            options: Vec::new(),
+            advice: None,
+            reasons: Vec::new(),
+            items: Vec::new(),
+            revision: None,
+            due_at: Some(due_at),
+            on_silence: Some(TimeoutAction::None),
+            commands: Vec::new(),
+        }
+    }
 }
 
 /// The service's own question to the buyer, if nobody has put one.

@@ -153,14 +153,14 @@ const HOLDING: [Role; 2] = [Partner, Platform];
 pub const ROWS: &[Row] = rows! {
     [], Open, [Platform], "" => ["opened"], Then::Start, ["/deadline_at"];
 
-    [Preparing], Command(WorkSubmitted), [Partner], "" => ["work_submitted"], Then::Review, ["/artifacts", "limit_reached"];
+    [Preparing], Command(WorkSubmitted), [Partner], "" => ["work_submitted"], Then::Review, ["/artifacts", "/answers", "unanswered_feedback", "limit_reached"];
     [Preparing], Command(StageApproved), [Reviewer], "" => [], Then::Refused, ["key_unbound", "already_decided", "wrong_phase"];
     [Preparing], Command(StageRejected), [Reviewer], "" => [], Then::Refused, ["key_unbound", "already_decided", "wrong_phase"];
     [Preparing], Command(StageEscalated), ASKING, "" => [], Then::Refused, ["already_decided", "wrong_phase"];
     [Preparing], Command(EscalationResolved), ALL, "" => [], Then::Refused, ["already_decided", "wrong_phase"];
 
-    [InReview], Command(WorkSubmitted), [Partner], "first stage, or this round began in `preparing`" => ["work_submitted"], Then::Review, ["submission_not_open", "/artifacts", "limit_reached"];
-    [InReview], Command(StageApproved), [Reviewer], "short of quorum" => ["vote_recorded"], Then::Same, ["key_unbound", "already_decided", "not_a_reviewer", "self_approval", "not_distinct", "already_voted", "limit_reached"];
+    [InReview], Command(WorkSubmitted), [Partner], "first stage, or this round began in `preparing`" => ["work_submitted"], Then::Review, ["submission_not_open", "/artifacts", "/answers", "limit_reached"];
+    [InReview], Command(StageApproved), [Reviewer], "short of quorum" => ["vote_recorded"], Then::Same, ["key_unbound", "already_decided", "not_a_reviewer", "self_approval", "not_distinct", "/feedback", "already_voted", "limit_reached"];
     [InReview], Command(StageApproved), [Reviewer], "quorum" => ["vote_recorded"], Then::Approve, [];
     [InReview], Command(StageRejected), [Reviewer], "short of quorum" => ["vote_recorded"], Then::Same, ["key_unbound", "already_decided", "not_a_reviewer", "/feedback", "/return_to", "already_voted", "limit_reached"];
     [InReview], Command(StageRejected), [Reviewer], "quorum" => ["vote_recorded"], Then::Reject, [];

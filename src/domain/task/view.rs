@@ -5,20 +5,25 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::domain::trail::Hash;
-use crate::domain::values::id::{ActorId, BuyerId, PartnerId, StageKey, TaskId};
+use crate::domain::values::id::{ActorId, BuyerId, PanelKey, PartnerId, StageKey, TaskId};
 use crate::domain::values::party::{Actor, ActorRef, Party, Source};
 use crate::domain::values::text::{Message, Name, Prose};
 use crate::domain::values::time::{Seconds, Time};
-use crate::domain::workflow::{Quorum, Workflow};
+use crate::domain::workflow::Workflow;
 
 use super::command::CommandType;
-use super::decide::{allowed, bar};
-use super::event::WorkflowRef;
+use super::decide::allowed;
+use super::event::{ItemId, WorkflowRef};
 use super::notes::{Notes, Returned, Submitted};
 use super::refusal::Refusal;
+use super::seats;
 use super::snapshot::Snapshot;
 use super::status::{StagePosition, StageState};
-use super::{Cause, Decision, Phase, PhaseName, Task, Verdict, Vote, WindDown};
+use super::{Cause, Decision, PanelState, Phase, PhaseName, Task, Verdict, Vote, WindDown};
+
+mod panels;
+
+pub use panels::{PanelView, VotesNeeded};
 
 /// The properties of a task that never change.
 #[derive(Clone, Debug, PartialEq)]
@@ -102,9 +107,14 @@ pub struct TaskView {
     /// The latest submission; null if there is none or the task has ended (the trail keeps it).
     #[schema(required = true)]
     pub submission: Option<Submitted>,
-    /// The feedback that returned the task; null if none did, or a stage was approved since.
+    /// The feedback that returned the task, with the answers to its items. Null if none did, or the
+    /// stage that gave it was approved since; if nothing of it was answered, any stage.
     #[schema(required = true)]
     pub feedback: Option<Returned>,
+    /// The items of that feedback that the next submission must answer; absent if there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub unanswered: Vec<ItemId>,
     /// The open review, running or paused; null without one.
     #[schema(required = true)]
     pub review: Option<ReviewView>,
@@ -166,12 +176,17 @@ pub struct TimeSpent {
 pub struct ReviewView {
     /// The standing votes: the latest vote of each actor on the latest revision.
     pub votes: Vec<VoteView>,
-    /// How many votes decide the stage.
-    pub needed: Quorum,
+    /// How many votes decide the stage. With panels: the approvals that all panels together need,
+    /// and the fewest rejections with which one panel rejects.
+    pub needed: VotesNeeded,
     /// The named reviewers who may approve; null: anyone of the reviewing party except those
     /// excluded.
     #[schema(required = true)]
     pub eligible: Option<Vec<ActorId>>,
+    /// The panels, in the order of the definition; absent in a stage without panels.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub panels: Vec<PanelView>,
     /// Who may not approve, and why; they may reject.
     pub excluded: Vec<Exclusion>,
     /// The latest advice with which an escalation of this review was returned; absent if there is
@@ -193,6 +208,10 @@ pub struct VoteView {
     /// The stage that a rejection returns to.
     #[schema(required = true)]
     pub return_to: Option<StageKey>,
+    /// The panel that it counts for; absent in a stage without panels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = PanelKey, required = false)]
+    pub panel: Option<PanelKey>,
     /// When it was recorded.
     pub voted_at: Time,
 }
@@ -358,7 +377,8 @@ impl TaskView {
             stages: stages(snapshot),
             time_spent: time_spent(workflow, task, reader.at),
             submission: notes.submission.clone(),
-            feedback: notes.returned.clone(),
+            feedback: notes.returned_for(&status.stage.key).cloned(),
+            unanswered: task.unanswered(workflow),
             review: review(workflow, task, notes, reader.party),
             escalation: escalation(task, notes, reader.party),
             question: question(task, notes, reader.party),
@@ -396,23 +416,25 @@ fn time_spent(workflow: &Workflow, task: &Task, at: Time) -> Vec<TimeSpent> {
 }
 
 /// The open review, running or paused, as `reader` sees its texts.
-pub(super) fn review(workflow: &Workflow, task: &Task, notes: &Notes, reader: Party) -> Option<ReviewView> {
-    let votes = match &task.phase {
-        Phase::InReview(review) => &review.votes,
-        Phase::Escalated(escalation) => &escalation.review.as_ref()?.votes,
-        Phase::OnHold(hold) => &hold.review.as_ref()?.votes,
-        Phase::Preparing | Phase::Cancelling(_) | Phase::Closed(_) => return None,
-    };
-    let stage = task.stage_in(workflow);
-    let may = |id: &&ActorId| bar(workflow, task, &ActorRef { party: stage.reviewer, id: (*id).clone() }).is_none();
-    let named = stage.reviewers();
+pub(in crate::domain) fn review(workflow: &Workflow, task: &Task, notes: &Notes, reader: Party) -> Option<ReviewView> {
+    let votes = task.phase.votes()?;
+    let named = seats::groups(workflow, task).map(|group| seats::eligible(workflow, task, &group));
+    let eligible: Option<Vec<Vec<&ActorId>>> = named.collect();
     Some(ReviewView {
         votes: votes.iter().map(|vote| vote_view(vote, notes)).collect(),
-        needed: stage.quorum(),
-        eligible: (!named.is_empty()).then(|| named.iter().filter(may).cloned().collect()),
+        needed: VotesNeeded::of(&seats::tallies(workflow, task, None)),
+        eligible: eligible.map(|groups| groups.into_iter().flatten().cloned().collect()),
+        panels: panels::panels(workflow, task),
         excluded: excluded(workflow, task),
         advice: notes.advice_for(reader).cloned(),
     })
+}
+
+impl ReviewView {
+    /// How many of its panels have approved.
+    pub fn approved_panels(&self) -> usize {
+        self.panels.iter().filter(|panel| panel.state == PanelState::Approved).count()
+    }
 }
 
 fn vote_view(vote: &Vote, notes: &Notes) -> VoteView {
@@ -422,6 +444,7 @@ fn vote_view(vote: &Vote, notes: &Notes) -> VoteView {
         actor: written.unwrap_or_else(|| Actor::from(vote.actor.id.clone())),
         decision: vote.decision,
         return_to: vote.return_to.clone(),
+        panel: vote.panel.clone(),
         voted_at: vote.voted_at,
     }
 }
@@ -432,9 +455,9 @@ fn excluded(workflow: &Workflow, task: &Task) -> Vec<Exclusion> {
     let mut actors: Vec<&ActorRef> = earlier.flat_map(|record| &record.approvers).chain(task.submitters()).collect();
     actors.sort_unstable();
     actors.dedup();
-    let named = |actor: &&ActorRef| stage.reviewers().is_empty() || stage.reviewers().contains(&actor.id);
+    let named = |actor: &&ActorRef| seats::seat(workflow, task, actor).is_some();
     let reason = |actor: &ActorRef| {
-        let refusal = bar(workflow, task, actor)?;
+        let refusal = seats::bar(workflow, task, actor)?;
         let own = refusal == Refusal::SelfApproval;
         Some(if own { ExclusionReason::SelfApproval } else { ExclusionReason::NotDistinct })
     };

@@ -7,9 +7,9 @@ use std::mem::discriminant;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::domain::values::id::ActorId;
+use crate::domain::values::id::{ActorId, PanelKey};
 use crate::domain::values::party::{Party, Sender};
-use crate::domain::values::text::{Message, Prose};
+use crate::domain::values::text::{Message, Name, Prose};
 use crate::domain::values::time::Time;
 use crate::domain::workflow::{Stage, Workflow};
 
@@ -19,11 +19,12 @@ use super::command::{
     StatusUpdated, WorkSubmitted,
 };
 use super::decide::{Input, Transition, decide};
-use super::event::{Fact, Feedback, InFlight, Resolution};
+use super::event::{Answer, Fact, Feedback, InFlight, Resolution};
 use super::refusal::Refusal;
+use super::seats::{self, Tally};
 use super::snapshot::Snapshot;
-use super::view::review;
-use super::{Phase, Task, Timer, Verdict};
+use super::view::{PanelView, review};
+use super::{PanelState, Phase, Task, Timer};
 
 /// Why a task waits, as one actor's party sees it, and what that actor can do about it.
 #[derive(Clone, Debug, PartialEq)]
@@ -76,12 +77,17 @@ pub enum SilenceAction {
 /// What the pending decision needs, as far as the reader may know it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Needs {
-    /// The approving votes of the open review, running or paused; null without one.
+    /// The approving votes of the open review, running or paused; null without one. With panels: of
+    /// all panels together, without those that are more than a panel needs.
     #[schema(required = true)]
     pub approvals: Option<VoteCount>,
-    /// Its rejecting votes.
+    /// Its rejecting votes. With panels: those of the panel that is nearest to a rejection.
     #[schema(required = true)]
     pub rejections: Option<VoteCount>,
+    /// What each panel needs, in the order of the definition; absent without panels.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub panels: Vec<PanelNeeds>,
     /// The named reviewers who may approve; null: anyone of the reviewing party except those who
     /// are excluded. Always null for a buyer.
     #[schema(required = true)]
@@ -91,6 +97,23 @@ pub struct Needs {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Prose, required = false)]
     pub question: Option<Prose>,
+}
+
+/// What a panel of the open review needs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PanelNeeds {
+    /// The panel's key.
+    pub key: PanelKey,
+    /// The display name.
+    pub name: Name,
+    /// Whether it has approved.
+    pub state: PanelState,
+    /// Its approving votes.
+    pub approvals: VoteCount,
+    /// Its rejecting votes, which reject the stage.
+    pub rejections: VoteCount,
+    /// Those of its reviewers who may approve.
+    pub eligible: Vec<ActorId>,
 }
 
 /// Votes that stand, and votes that decide.
@@ -217,17 +240,37 @@ fn needs(workflow: &Workflow, Snapshot { task, notes, .. }: &Snapshot, reader: P
     if review.is_none() && question.is_none() {
         return None;
     }
-    let count = |decision: Verdict| {
-        let review = review.as_ref()?;
-        let have = review.votes.iter().filter(|vote| vote.decision == decision).count();
-        let want = match decision {
-            Verdict::Approved => review.needed.approvals,
-            Verdict::Rejected => review.needed.rejections,
-        };
-        Some(VoteCount { have: u32::try_from(have).unwrap_or(u32::MAX), want })
+    let Some(review) = review else {
+        return Some(Needs { approvals: None, rejections: None, panels: Vec::new(), eligible: None, question });
     };
-    let (approvals, rejections) = (count(Verdict::Approved), count(Verdict::Rejected));
-    Some(Needs { approvals, rejections, eligible: review.and_then(|review| review.eligible), question })
+    let tallies = seats::tallies(workflow, task, None);
+    let approvals = VoteCount::new(
+        tallies.iter().map(|tally| tally.approvals.min(tally.needed)).sum(),
+        tallies.iter().map(|tally| tally.needed).sum(),
+    );
+    let rejections =
+        tallies.iter().map(VoteCount::rejections).min_by_key(|count| count.want.saturating_sub(count.have));
+    let counted = |(panel, tally): (PanelView, &Tally<'_>)| PanelNeeds {
+        key: panel.key,
+        name: panel.name,
+        state: panel.state,
+        approvals: VoteCount::new(tally.approvals, tally.needed),
+        rejections: VoteCount::rejections(tally),
+        eligible: panel.eligible,
+    };
+    let panels = review.panels.into_iter().zip(&tallies).map(counted).collect();
+    Some(Needs { approvals: Some(approvals), rejections, panels, eligible: review.eligible, question })
+}
+
+impl VoteCount {
+    fn new(have: usize, want: usize) -> Self {
+        let number = |count| u32::try_from(count).unwrap_or(u32::MAX);
+        Self { have: number(have), want: number(want) }
+    }
+
+    fn rejections(tally: &Tally<'_>) -> Self {
+        Self::new(tally.rejections, tally.group.rejections as usize)
+    }
 }
 
 /// An entry for each type of command and each resolution, without `until`.
@@ -238,8 +281,8 @@ pub(in crate::domain) fn abilities(
     now: Time,
 ) -> Vec<Ability> {
     let task = &snapshot.task;
-    let (stage, party) = (task.stage_in(workflow), asker.sender.party);
-    let actions = CommandType::ALL.into_iter().flat_map(|kind| minimal(kind, task, stage, party));
+    let party = asker.sender.party;
+    let actions = CommandType::ALL.into_iter().flat_map(|kind| minimal(kind, task, workflow, party));
     let ability = |action: Action| {
         let command = action.command_type();
         let resolution = if let Action::EscalationResolved(body) = &action { Some(body.resolution) } else { None };
@@ -275,22 +318,24 @@ fn refusal(
             Err(refusal) => Some(refusal),
         },
     };
-    refusal.filter(|refusal| !matches!(refusal, Refusal::Invalid { .. })).map(|refusal| refusal.unrecorded())
+    refusal.filter(|refusal| !refusal.is_about_content()).map(|refusal| refusal.unrecorded())
 }
 
 /// The commands of a type that say the least: for `escalation_resolved`, one for each resolution.
-fn minimal(kind: CommandType, task: &Task, stage: &Stage, party: Party) -> Vec<Action> {
+fn minimal(kind: CommandType, task: &Task, workflow: &Workflow, party: Party) -> Vec<Action> {
+    let stage = task.stage_in(workflow);
     let (prose, message) = (|| Prose::parse("-").expect("a short text"), || Message::parse("-").expect("a short text"));
     let action = match kind {
         CommandType::WorkSubmitted => {
-            Action::WorkSubmitted(WorkSubmitted { summary: Some(prose()), artifacts: Vec::new() })
+            let answers = task.unanswered(workflow).into_iter().map(Answer::done).collect();
+            Action::WorkSubmitted(WorkSubmitted { summary: Some(prose()), artifacts: Vec::new(), answers })
         }
         CommandType::StatusUpdated => {
             Action::StatusUpdated(StatusUpdated { message: message(), percent: None, eta: None })
         }
-        CommandType::StageApproved => Action::StageApproved(StageApproved {}),
+        CommandType::StageApproved => Action::StageApproved(StageApproved::default()),
         CommandType::StageRejected => {
-            Action::StageRejected(StageRejected { feedback: Some(feedback(prose())), return_to: None })
+            Action::StageRejected(StageRejected { feedback: Some(feedback(stage)), return_to: None })
         }
         CommandType::StageEscalated => {
             Action::StageEscalated(StageEscalated { to: stage.default_escalation(), reason: prose() })
@@ -332,8 +377,10 @@ fn latest_question(task: &Task) -> u64 {
     task.question.map_or_else(last, |question| question.seq)
 }
 
-fn feedback(summary: Prose) -> Feedback {
-    Feedback { summary, items: Vec::new(), share_with_buyer: false }
+/// The shortest feedback that the stage accepts.
+fn feedback(stage: &Stage) -> Feedback {
+    let reason = stage.on_reject.reasons.first().map(|reason| reason.key.clone());
+    Feedback { reason, ..Feedback::new(Prose::parse("-").expect("a short text")) }
 }
 
 /// A resolution of the escalation that is open, or was when the task began to end.
@@ -349,7 +396,7 @@ fn resolved(resolution: Resolution, task: &Task, stage: &Stage) -> EscalationRes
     EscalationResolved {
         escalation,
         resolution,
-        feedback: (resolution == Resolution::Reject).then(|| feedback(Prose::parse("-").expect("a short text"))),
+        feedback: (resolution == Resolution::Reject).then(|| feedback(stage)),
         return_to: None,
         advice: None,
         to: other.filter(|_| resolution == Resolution::Redirect),

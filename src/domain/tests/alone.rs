@@ -43,6 +43,14 @@ const STAGES: &[&str] = &[
     "a to=buyer rounds=1 exhausted=buyer deadline=reject",
     "a quorum=2,1 to=partner rounds=1 exhausted=partner",
     "a to=platform rounds=1 exhausted=fail",
+    "a to=partner panels=l:anna/b:bo",
+    "a to=partner rounds=1 exhausted=partner panels=l:anna/b:bo",
+    "a to=partner rounds=1 exhausted=partner panels=l:anna+bo",
+    "a to=buyer deadline=buyer panels=l:anna/b:bo+chi:all",
+    "a to=partner named=anna,bo quorum=all,1",
+    "a to=partner rounds=1 exhausted=partner named=anna,bo quorum=all,1",
+    "a to=partner rounds=1 exhausted=partner named=anna,bo quorum=all,1 self",
+    "a to=partner rounds=1 exhausted=partner panels=l:anna+bo:all",
 ];
 
 /// What the people of a party can send.
@@ -57,7 +65,8 @@ fn alphabet(party: Party) -> Vec<String> {
     });
     let first = people[0];
     let raised = Party::ALL.map(|to| format!("escalate {first} {to}"));
-    own.chain(raised).chain(["tick".to_owned()]).collect()
+    let work = (party == Party::Partner).then(|| format!("submit {first}"));
+    own.chain(raised).chain(work).chain(["tick".to_owned()]).collect()
 }
 
 /// How a party got the first stage approved, over all sequences.

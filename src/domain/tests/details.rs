@@ -241,7 +241,7 @@ fn a_body_that_no_task_could_accept_is_no_command() {
     let play = Play::open(&definition("a"));
     let pointers = |meta: Meta, action: &Action| match Command::new(meta, action.clone()) {
         Ok(_) => Vec::new(),
-        Err(refusals) => refusals.iter().map(name).collect(),
+        Err(refusals) => refusals.iter().map(|refusal| name(refusal).to_owned()).collect(),
     };
     let anybody = crate::domain::values::party::Sender { actor: None, ..sender("anna") };
     for step in ["approve anna", "reject anna", "escalate anna platform"] {

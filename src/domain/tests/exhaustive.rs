@@ -61,6 +61,9 @@ const KEYS: &[&str] = &[
 const OWN: &[&str] =
     &["escalate platform platform", "resolve platform-olga^2 approve", "escalate bo partner", "resolve bo approve"];
 
+/// The votes of two panels.
+const PANELS: &[&str] = &["approve chi", "reject chi", "escalate bo partner", "resolve chi approve", "submit chi"];
+
 /// Definitions, the minimum number of states that their sequences reach, and further commands.
 const WORLDS: &[(&str, usize, &[&str])] = &[
     // Two-person approval with a bar, new work in between, rounds that run out, a review that may finish.
@@ -77,6 +80,8 @@ const WORLDS: &[(&str, usize, &[&str])] = &[
     ("a required bound quorum=2,1 rounds=1 finish; b", 100, KEYS),
     // The partner decides its own escalation by a vote; the platform needs a second person.
     ("a quorum=2,1 to=partner,platform; b buyer", 100, OWN),
+    // Two panels, one of which needs all who may approve.
+    ("a required to=partner,platform panels=legal:anna/brand:bo+chi:all; b", 100, PANELS),
     // A timeout approves on the way, and fails at the end.
     ("a required deadline=approve; b deadline=platform respond=fail rounds=1 exhausted=fail", 100, &[]),
     // Questions in every phase that can have one, whose times run with the stage's and the task's.

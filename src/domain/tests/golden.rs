@@ -11,7 +11,7 @@ use crate::domain::task::event::{Event, Fact};
 use crate::domain::task::notes::Notes;
 use crate::domain::task::snapshot::Snapshot;
 use crate::domain::task::status::{StageStatus, Status};
-use crate::domain::task::{Task, table};
+use crate::domain::task::{Tally, Task, table};
 use crate::domain::values::party::Party;
 
 use super::test_support::{Play, brand};
@@ -84,6 +84,12 @@ const STORIES: &[(&str, &str, &str)] = &[
         "submit anna; approve bo; reject chi full; submit anna; approve bo; approve bo; erase chi",
     ),
     ("failed", "a deadline=fail", "tick"),
+    (
+        "in_review_panels",
+        "a; b panels=legal:anna+bo/brand:chi+dan:all",
+        "approve zoe; approve bo; reject anna full; submit zoe; approve dora; approve bo; approve chi",
+    ),
+    ("delivery_panels", "a panels=legal:anna+bo/brand:chi deadline=approve", "approve bo; tick"),
 ];
 
 /// Compares with `tests/golden/<file>`; a differing result is written to `target/golden`.
@@ -139,6 +145,11 @@ fn older(status: Status) -> Status {
     Status { stages: stages.collect(), ..status }
 }
 
+/// Written before tasks had a tally.
+fn uncounted(task: Task) -> Task {
+    Task { tally: Tally::default(), ..task }
+}
+
 /// Written before texts had readers. Such a text is shown only to the parties that read everything.
 #[test]
 fn older_shapes_load_and_keep_to_the_narrower_readers() {
@@ -147,14 +158,14 @@ fn older_shapes_load_and_keep_to_the_narrower_readers() {
         |file: &str| -> Golden { serde_json::from_str(&std::fs::read_to_string(folder.join(file)).unwrap()).unwrap() };
     let Golden { trail, task, notes, status } = open("escalated.json");
     let again = Snapshot::fold(&super::test_support::parse(&brand()), &trail).unwrap();
-    assert_eq!((again.task, older(again.status)), (task, status));
+    assert_eq!((uncounted(again.task), older(again.status)), (task, status));
     assert!(again.notes.question_for(Party::Buyer).is_some() && notes.question_for(Party::Buyer).is_none());
     assert_eq!(again.notes.question_for(Party::Partner), notes.question_for(Party::Partner));
 
     let Golden { trail, task, notes, status } = open("returned.json");
     let words = "a deadline=none remind=PT8H,PT1H within=PT40H respond=none finish business";
     let again = Snapshot::fold(&super::test_support::parse(&definition(words)), &trail).unwrap();
-    assert_eq!((again.task, older(again.status)), (task, status));
+    assert_eq!((uncounted(again.task), older(again.status)), (task, status));
     assert!(notes.advice_for(Party::Partner).is_some() && notes.advice_for(Party::Buyer).is_none());
     assert_eq!(again.notes, notes);
 }

@@ -18,12 +18,14 @@ use crate::domain::task::refusal::Refusal;
 use crate::domain::task::snapshot::{Fold, Snapshot};
 use crate::domain::task::status::Status;
 use crate::domain::task::table::{Edge, ROWS, Role, Row, Trigger};
-use crate::domain::task::{Clock, Ledger, Phase, PhaseName, ResponseClock, Task, Timer};
+use crate::domain::task::{Clock, Ledger, Phase, PhaseName, ResponseClock, Tally, Task, Timer};
 use crate::domain::values::party::{ActorRef, Party, Source};
 use crate::domain::values::time::Time;
 use crate::domain::workflow::{Assurance, Workflow};
 
+use super::facts;
 use super::links;
+use super::panels;
 use super::spent;
 use super::test_support::{Play, short};
 
@@ -72,6 +74,7 @@ pub(super) fn check_step(play: &Play, input: Input<'_>, result: &Result<Transiti
     let after = transition.snapshot();
     check_rows(play, transition);
     check_question(before, transition);
+    panels::check(&play.workflow, after);
     check_status(&play.snapshot, after, play.now);
     check_party(play, input, transition);
     check_bound(play, input, transition);
@@ -134,6 +137,7 @@ fn check_stored(workflow: &Workflow, trail: &[Event], snapshot: &Snapshot) {
             panic!("equal texts of different values");
         }
         spent::check(workflow, trail, &snapshot.task, snapshot.task.recorded_at() + TimeDelta::microseconds(1));
+        facts::check(trail, snapshot);
     }
     check_tags(trail, snapshot);
     let state = reads_back(&snapshot.task);
@@ -186,7 +190,7 @@ fn without_question(task: &Task) -> Task {
     let mut task = task.clone();
     (task.question, task.questions) = (None, Questions::default());
     (task.version, task.recorded_at, task.since) = (0, task.opened_at, task.opened_at);
-    task.spent = Ledger::default();
+    (task.spent, task.tally) = (Ledger::default(), Tally::default());
     if let Phase::InReview(review) = &mut task.phase {
         review.clock = Clock::Unbounded;
     }
@@ -408,15 +412,16 @@ pub(super) fn check_way_out(play: &Play) {
     let task = &play.snapshot.task;
     let Some(party) = task.waiting_on(&play.workflow) else { return };
     let stage = task.stage_in(&play.workflow);
-    let named = stage.reviewers().first().map_or(party.as_str(), |id| id.as_str().trim_start_matches("u-"));
+    let named = stage.reviewers().next().map_or(party.as_str(), |id| id.as_str().trim_start_matches("u-"));
     let asked = task.waiting_question().is_some();
+    let reason = stage.on_reject.reasons.first().map_or_else(String::new, |reason| format!("reason={}", reason.key));
     let step = match task.phase() {
         PhaseName::Preparing | PhaseName::InReview if asked => format!("answer {party}"),
-        PhaseName::Preparing => format!("submit {party}"),
-        PhaseName::InReview if stage.assurance == Assurance::Bound => format!("reject {named}*"),
-        PhaseName::InReview => format!("reject {named}"),
+        PhaseName::Preparing => format!("submit {party} all"),
+        PhaseName::InReview if stage.assurance == Assurance::Bound => format!("reject {named}* {reason}"),
+        PhaseName::InReview => format!("reject {named} {reason}"),
         // Somebody who has not escalated, under a key of their own.
-        PhaseName::Escalated => format!("resolve {party}-spare^spare reject"),
+        PhaseName::Escalated => format!("resolve {party}-spare^spare reject {reason}"),
         PhaseName::OnHold => format!("resume {party}"),
         PhaseName::Cancelling => format!("ack {party} discarded"),
         PhaseName::Delivery | PhaseName::Cancelled | PhaseName::Expired | PhaseName::Failed => return,

@@ -163,8 +163,9 @@ fn likely(play: &Play, dice: &mut Dice, verb: &str) -> String {
         Party::Platform => dice.one(&PLATFORM).to_owned(),
     };
     match (verb, &task.phase) {
-        ("approve" | "reject", _) if !stage.reviewers().is_empty() => {
-            dice.one(stage.reviewers()).as_str().trim_start_matches("u-").to_owned()
+        ("approve" | "reject", _) if stage.names_reviewers() => {
+            let named: Vec<_> = stage.reviewers().collect();
+            dice.one(&named).as_str().trim_start_matches("u-").to_owned()
         }
         ("approve" | "reject", _) => of(stage.reviewer, dice),
         ("resolve", Phase::Escalated(escalation)) => of(escalation.to, dice),
@@ -195,16 +196,54 @@ fn argument(play: &Play, dice: &mut Dice, verb: &str) -> String {
             dice.one(&["", "options", "shared", "options shared"])
         ),
         "answer" => dice.one(&["", "1", "2", "full", "bare 1"]).to_owned(),
-        "reject" => dice.one(&stage.on_reject.return_to).to_string(),
+        "reject" => format!("{} {}", dice.one(&stage.on_reject.return_to), content(play, dice)),
         "resolve" => match dice.below(8) {
             0 | 1 => "approve".to_owned(),
-            2 => format!("reject {}", dice.one(&stage.on_reject.return_to)),
+            2 => format!("reject {} {}", dice.one(&stage.on_reject.return_to), content(play, dice)),
             3 | 4 => "return".to_owned(),
             _ => format!("redirect {}", dice.one(&stage.escalation.to)),
         },
+        "submit" => answers(play, dice),
+        "approve" => dice.one(&["", "", "remarks", "remarks shared"]).to_owned(),
         "cancel" => dice.one(&["", "", "now"]).to_owned(),
         "ack" => dice.one(&["discarded", "salvaged"]).to_owned(),
         _ => String::new(),
+    }
+}
+
+/// What a rejection says: mostly one of the stage's reasons.
+fn content(play: &Play, dice: &mut Dice) -> String {
+    let task = &play.snapshot.task;
+    let reasons = &play.workflow.stages[task.stage].on_reject.reasons;
+    let reason = match dice.below(16) {
+        1 => String::new(),
+        roll => {
+            reasons.get(roll % reasons.len().max(1)).map_or_else(String::new, |reason| format!("reason={}", reason.key))
+        }
+    };
+    let known: Vec<_> = task.items().map(|item| item.id).collect();
+    let items = match dice.below(6) {
+        0 => "full".to_owned(),
+        1 | 2 => "points".to_owned(),
+        3 if !known.is_empty() => format!("reopens={}", dice.one(&known)),
+        _ => String::new(),
+    };
+    format!("{reason} {items} {}", dice.one(&["", "", "shared"]))
+}
+
+/// The answers of a submission: mostly all that must be given.
+fn answers(play: &Play, dice: &mut Dice) -> String {
+    let known: Vec<_> = play.snapshot.task.items().map(|item| item.id).collect();
+    match dice.below(8) {
+        0 => String::new(),
+        1 | 2 if !known.is_empty() => {
+            let declined = dice.below(known.len());
+            let sign = |index: usize| if index == declined { "-" } else { "" };
+            let answers = known.iter().enumerate().map(|(index, id)| format!("{}{id}", sign(index)));
+            answers.collect::<Vec<_>>().join(" ")
+        }
+        3 if !known.is_empty() => dice.one(&known).to_string(),
+        _ => "all".to_owned(),
     }
 }
 
@@ -224,7 +263,9 @@ fn nonsense(play: &Play, dice: &mut Dice) -> String {
             "redirect bare",
             "approve mixed",
         ]),
-        "submit" | "reject" => dice.one(&["", "bare"]),
+        "submit" => dice.one(&["", "bare", "9.9"]),
+        "reject" => dice.one(&["", "bare", "reopens=9.9"]),
+        "approve" => dice.one(&["", "blocks", "because"]),
         "ack" => dice.one(&["discarded", "empty"]),
         "cancel" => dice.one(&["", "now"]),
         _ => "",

@@ -240,7 +240,7 @@ fn what_happened_did_not_happen_more_than_a_day_before_the_task() {
             let meta = Meta { occurred_at: Some(at), ..command.meta().clone() };
             let command = Command::new(meta, command.action().clone()).unwrap();
             let outcome = decide(&play.workflow, &play.snapshot, Input::Party(&command), play.now);
-            let refused = matches!(&outcome, Err(Refusal::Invalid { pointer: "/occurred_at", .. }));
+            let refused = matches!(&outcome, Err(Refusal::Invalid { pointer, .. }) if pointer == "/occurred_at");
             assert_eq!(!refused, taken, "{script}: {step} at {at}: {outcome:?}");
         }
     }

@@ -29,9 +29,12 @@ const REFUSED: &[Case] = &[
     ("an escalation of a round that was decided", "a", "reject bo; escalate anna platform .1", "already_decided"),
     ("a call about a round that was decided", "a", "escalate bo platform; resolve platform reject; resolve platform approve .1", "already_decided"),
     ("work must be something", "a required", "submit anna bare", "/artifacts"),
+    ("an answer is to an item", "a required", "submit anna 9.1", "/answers"),
+    ("blocking feedback is answered", "a required answers", "submit anna; reject bo points; submit anna", "unanswered_feedback"),
     // Reviews.
     ("new work would bypass an approval", "a; b", "approve bo; submit anna", "submission_not_open"),
     ("new work must be something too", "a", "submit anna bare", "/artifacts"),
+    ("new work answers items too", "a", "submit anna 9.1", "/answers"),
     ("an approval of a stage that was approved", "a; b", "approve bo; approve anna @a", "already_decided"),
     ("a rejection of a stage that was approved", "a; b", "approve bo; reject anna @a", "already_decided"),
     ("an escalation of a stage that was approved", "a; b", "approve bo; escalate anna platform @a", "already_decided"),
@@ -42,6 +45,7 @@ const REFUSED: &[Case] = &[
     ("the same approval stands already", "a quorum=2,2", "approve bo; approve bo", "already_voted"),
     ("the same rejection stands already", "a quorum=2,2", "reject bo; reject bo", "already_voted"),
     ("a rejection says why", "a", "reject bo bare", "/feedback"),
+    ("an approval's remarks do not block", "a", "approve bo blocks", "/feedback"),
     ("a rejection goes where the stage says", "a; b back=b", "approve bo; reject anna a", "/return_to"),
     ("an escalation goes to whom the stage says", "a", "escalate bo buyer", "/to"),
     ("only the platform may cut a review short", "a", "cancel buyer now", "/immediate"),
@@ -169,7 +173,8 @@ fn refused(words: &str, script: &str) -> (PhaseName, Option<Trigger>, String) {
     let is_tick = last.trim().starts_with("tick");
     let trigger = (!is_tick).then(|| match play.try_command(last.trim()) {
         Ok(command) => laws::asked(phase, &command),
-        // The one body that cannot become a command.
+        // The two bodies that cannot become a command.
+        Err(_) if last.trim().starts_with("approve") => Trigger::Command(CommandType::StageApproved),
         Err(_) => Trigger::Command(CommandType::CancellationRequested),
     });
     (phase, trigger, play.run(last))

@@ -4,6 +4,7 @@
 //! needs. Stage, round, revision and escalation or question are the current ones unless `@stage`,
 //! `.round`, `~revision` or `#seq` name others:
 //! `submit anna; approve bo; reject chi copy; escalate bo buyer; resolve buyer redirect platform; wait PT1H; tick`.
+//! What a rejection says, and what a submission answers, follows as words (`said`, `answers`).
 //! All names are the partner's people, except `buyer` and `platform`.
 
 use serde_json::{Value, json};
@@ -17,11 +18,13 @@ use crate::domain::task::command::{
     StatusUpdated, WorkSubmitted,
 };
 use crate::domain::task::decide::{Erasure, Input, Opening, Transition, decide, open};
-use crate::domain::task::event::{Artifact, Event, Fact, Feedback, InFlight, Resolution, WorkflowRef};
+use crate::domain::task::event::{
+    Answer, Answered, Artifact, Event, Fact, Feedback, InFlight, ItemId, Resolution, WorkflowRef,
+};
 use crate::domain::task::refusal::Refusal;
 use crate::domain::task::snapshot::Snapshot;
 use crate::domain::task::{Phase, TagSecret};
-use crate::domain::values::id::{ActorId, BuyerId, ErasureId, PartnerId, StageKey, TaskId, WorkflowKey};
+use crate::domain::values::id::{ActorId, BuyerId, ErasureId, PartnerId, ReasonKey, StageKey, TaskId, WorkflowKey};
 use crate::domain::values::party::{Actor, Party, Sender};
 use crate::domain::values::text::Text;
 use crate::domain::values::time::{Span, Time};
@@ -77,7 +80,7 @@ pub(super) fn sender(word: &str) -> Sender {
 }
 
 pub(super) fn feedback(words: &str) -> Feedback {
-    Feedback { summary: text(words), items: Vec::new(), share_with_buyer: false }
+    Feedback::new(text(words))
 }
 
 pub(super) fn parse(definition: &Value) -> Workflow {
@@ -113,10 +116,13 @@ pub(super) fn short(fact: &Fact) -> &'static str {
     fact.kind().trim_start_matches("task.")
 }
 
-/// The code of a refusal on the wire; for an invalid body, the pointer.
-pub(super) fn name(refusal: &Refusal) -> &'static str {
+/// The code of a refusal on the wire; for an invalid body, the field of the command.
+pub(super) fn name(refusal: &Refusal) -> &str {
     match refusal {
-        Refusal::Invalid { pointer, .. } => pointer,
+        Refusal::Invalid { pointer, .. } => {
+            let rest = pointer.get(1..).unwrap_or_default();
+            &pointer[..rest.find('/').map_or(pointer.len(), |at| at + 1)]
+        }
         Refusal::WrongParty(_) => "wrong_party",
         Refusal::KeyScope(_) => "key_scope",
         Refusal::KeyActor => "key_actor",
@@ -134,6 +140,7 @@ pub(super) fn name(refusal: &Refusal) -> &'static str {
         Refusal::WrongPhase => "wrong_phase",
         Refusal::SubmissionNotOpen => "submission_not_open",
         Refusal::StaleEscalation => "stale_escalation",
+        Refusal::UnansweredFeedback { .. } => "unanswered_feedback",
         Refusal::QuestionOpen { .. } => "question_open",
         Refusal::StaleQuestion { .. } => "stale_question",
         Refusal::NothingToReturnTo => "nothing_to_return_to",
@@ -287,7 +294,7 @@ impl Play {
         let is_question = matches!(*verb, "answer" | "withdraw");
         let own = || if is_question { self.question() } else { self.escalation() };
         let number = mark('#').map_or_else(own, |seq| seq.parse().unwrap());
-        Command::new(meta, action(verb, rest, number))
+        Command::new(meta, action(verb, rest, number, &task.unanswered(&self.workflow)))
     }
 
     /// The question that is open, or the latest one.
@@ -327,23 +334,24 @@ pub(super) const VERBS: [&str; CommandType::ALL.len()] = [
     "cancel", "ack",
 ];
 
-fn action(verb: &str, rest: &[&str], number: u64) -> Action {
+fn action(verb: &str, rest: &[&str], number: u64, unanswered: &[ItemId]) -> Action {
     let first = rest.first().copied();
     let (bare, full) = (first == Some("bare"), first == Some("full"));
-    let target = first.filter(|_| !bare && !full).map(key);
+    let target = || first.filter(|word| !is_content(word)).map(key);
     match verb {
         "submit" => {
             let summary = (!bare).then(|| text("Second draft"));
             Action::WorkSubmitted(WorkSubmitted {
                 summary,
                 artifacts: if full { vec![artifact()] } else { Vec::new() },
+                answers: answers(rest, unanswered),
             })
         }
         "status" => Action::StatusUpdated(StatusUpdated { message: text("Half done"), percent: Some(50), eta: None }),
-        "approve" => Action::StageApproved(StageApproved {}),
+        "approve" => Action::StageApproved(StageApproved { feedback: remarks(rest) }),
         "reject" => {
-            let feedback = (!bare).then(|| if full { full_feedback() } else { feedback("Not like this") });
-            Action::StageRejected(StageRejected { feedback, return_to: target })
+            let feedback = (!bare).then(|| said(rest, "Not like this"));
+            Action::StageRejected(StageRejected { feedback, return_to: target() })
         }
         "escalate" => Action::StageEscalated(StageEscalated { to: party(rest[0]), reason: text("Whose call is it?") }),
         "resolve" => Action::EscalationResolved(resolution(rest, number)),
@@ -366,6 +374,54 @@ fn action(verb: &str, rest: &[&str], number: u64) -> Action {
     }
 }
 
+/// Whether a word of a rejection says what its feedback is, and not where the task goes.
+fn is_content(word: &str) -> bool {
+    matches!(word, "bare" | "full" | "points" | "shared") || word.contains('=')
+}
+
+/// Feedback in words: two blocking items that the buyer may read with `full`; a blocking and a
+/// harmless one with `points`; that the buyer may read with `shared`; a reason with `reason=`; the
+/// first item raises an earlier one again with `reopens=`.
+fn said(rest: &[&str], summary: &str) -> Feedback {
+    let mut said = if rest.contains(&"full") { full_feedback() } else { feedback(summary) };
+    if rest.contains(&"points") {
+        let items = json!([{"text": "The price is wrong."}, {"text": "A comma.", "blocking": false}]);
+        said.items = serde_json::from_value(items).unwrap();
+    }
+    said.share_with_buyer |= rest.contains(&"shared");
+    let value = |name: &str| rest.iter().find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
+    said.reason = value("reason").map(|key| ReasonKey::parse(key).unwrap());
+    if let Some(id) = value("reopens") {
+        said.items = vec![serde_json::from_value(json!({"text": "Still wrong.", "reopens": id})).unwrap()];
+    }
+    said
+}
+
+/// The remarks of an approval: `remarks`, shared with the buyer with `shared`; `blocks` and
+/// `because` are refused.
+fn remarks(rest: &[&str]) -> Option<Feedback> {
+    let first = *rest.first()?;
+    let mut remarks = feedback("One remark");
+    let item = json!({"text": "Mind the margin.", "blocking": (first == "blocks").then_some(true)});
+    remarks.items = vec![serde_json::from_value(item).unwrap()];
+    remarks.share_with_buyer = rest.contains(&"shared");
+    remarks.reason = (first == "because").then(|| ReasonKey::parse("price").unwrap());
+    matches!(first, "remarks" | "blocks" | "because").then_some(remarks)
+}
+
+/// The answers of a submission: to the named items, declined with a minus before the id and without
+/// a word with two; to all that must be answered with `all`.
+fn answers(rest: &[&str], unanswered: &[ItemId]) -> Vec<Answer> {
+    let named = rest.iter().filter_map(|word| {
+        let item = ItemId::parse(word.trim_start_matches('-')).ok()?;
+        let text = (!word.starts_with("--")).then(|| text("As agreed by phone"));
+        let how = if word.starts_with('-') { Answered::Declined } else { Answered::Done };
+        Some(Answer { item, how, text })
+    });
+    let all = unanswered.iter().filter(|_| rest.contains(&"all")).copied().map(Answer::done);
+    named.chain(all).collect()
+}
+
 fn resolution(rest: &[&str], escalation: u64) -> EscalationResolved {
     let (kind, argument) = (rest[0], rest.get(1).copied());
     let mut resolved = EscalationResolved {
@@ -383,7 +439,8 @@ fn resolution(rest: &[&str], escalation: u64) -> EscalationResolved {
             resolved.advice = Some(text("Nor this"));
         }
         ("reject", target) => {
-            (resolved.feedback, resolved.return_to) = (Some(feedback("Start again")), target.map(key));
+            let target = target.filter(|word| !is_content(word));
+            (resolved.feedback, resolved.return_to) = (Some(said(rest, "Start again")), target.map(key));
         }
         ("redirect", Some(to)) => resolved.to = Some(party(to)),
         ("return", _) => resolved.advice = Some(text("Trust your own eyes")),

@@ -15,10 +15,14 @@ use crate::domain::values::party::{Party, Source};
 use crate::domain::values::time::Time;
 use crate::domain::workflow::{ClockKind, EscalationTimeout, OnExhausted, Stage, StageTimeout, Workflow};
 
+use self::feedback::Feedbacks;
+use self::panels::panel_of;
 use self::questions::Asked;
 use self::stopwatch::Stopwatch;
 use super::test_support::short;
 
+mod feedback;
+mod panels;
 mod questions;
 mod stopwatch;
 
@@ -35,7 +39,8 @@ pub(super) struct Reader {
     approved: Vec<Option<BTreeSet<Who>>>,
     decided: BTreeMap<(usize, u32), bool>,
     revision: u32,
-    submitter: Option<Who>,
+    /// Everybody who submitted work in the round of the latest revision.
+    submitters: BTreeSet<Who>,
     votes: BTreeMap<Who, (Verdict, u64, Option<String>)>,
     /// The actor's tag of every vote.
     tags: BTreeMap<u64, ActorTag>,
@@ -49,6 +54,7 @@ pub(super) struct Reader {
     cancelling: bool,
     closed: bool,
     late: BTreeSet<(Who, usize, u32)>,
+    feedbacks: Feedbacks,
     question: Option<Asked>,
     /// How many questions were asked in this round.
     asked: u32,
@@ -81,6 +87,7 @@ impl Reader {
         let place = format!("{} {:?}", event.seq, event.fact);
         self.check_row(event, &place);
         let transition = self.led.clone().filter(|last| last.cause_seq == event.cause_seq);
+        self.feedback(workflow, event, transition.as_ref(), &place);
         self.read_fact(workflow, event, transition.as_ref(), &place);
         self.last = Some(event.clone());
         if !matches!(event.fact, Fact::QuestionClosed { why: QuestionEnd::Overtaken, .. }) {
@@ -111,8 +118,7 @@ impl Reader {
                 assert_eq!(*revision, self.revision + 1, "{place}");
                 assert!(!self.paused(), "{place}");
                 self.overtakes = self.question.is_some();
-                (self.revision, self.submitter) = (*revision, Some(who(event)));
-                self.start(at);
+                self.handed_in(*revision, event);
             }
             Fact::VoteRecorded(vote) => {
                 self.check_vote(workflow, event, vote.decision, place);
@@ -120,6 +126,7 @@ impl Reader {
                 let target = vote.return_to.as_ref().map(|key| key.as_str().to_owned());
                 self.votes.insert(who(event), (vote.decision, event.seq, target));
                 self.tags.extend(event.actor_tag.map(|tag| (event.seq, tag)));
+                self.check_panel(workflow, event, vote, place);
             }
             Fact::StageApproved { revision, votes, voters, .. } => {
                 assert_eq!(*revision, self.revision, "{place}: on the latest revision");
@@ -265,6 +272,15 @@ impl Reader {
         }
     }
 
+    fn handed_in(&mut self, revision: u32, event: &Event) {
+        if !self.reviewing || self.revision == 0 {
+            self.submitters.clear();
+        }
+        self.revision = revision;
+        self.submitters.insert(who(event));
+        self.start(event.recorded_at);
+    }
+
     fn start(&mut self, at: Time) {
         self.votes.clear();
         (self.reviewing, self.stopwatch, self.passed) = (true, Stopwatch::start(at), false);
@@ -303,20 +319,20 @@ impl Reader {
         let stage = &workflow.stages[self.stage];
         assert!(self.reviewing && !self.paused(), "{place}: a review runs");
         assert_eq!(event.party, Source::from(stage.reviewer), "{place}");
-        let actor = event.actor.as_ref().unwrap();
-        assert!(stage.reviewers().is_empty() || stage.reviewers().contains(&actor.id), "{place}: a named reviewer");
+        Self::check_named(stage, event, place);
         if decision == Verdict::Approved {
             self.check_not_barred(workflow, stage, &who(event), place);
         }
     }
 
+    fn check_named(stage: &Stage, event: &Event, place: &str) {
+        let actor = event.actor.as_ref().unwrap();
+        let mut named = stage.reviewers().peekable();
+        assert!(named.peek().is_none() || named.any(|id| *id == actor.id), "{place}: a named reviewer");
+    }
+
     fn check_not_barred(&self, workflow: &Workflow, stage: &Stage, who: &Who, place: &str) {
-        let Some(panel) = &stage.panel else { return };
-        assert!(panel.self_approval || self.submitter.as_ref() != Some(who), "{place}: nobody approves their own work");
-        for key in &panel.distinct_from {
-            let earlier = self.approved[workflow.index_of(key)].as_ref();
-            assert!(!earlier.is_some_and(|approvers| approvers.contains(who)), "{place}: distinct from {key}");
-        }
+        assert!(!self.is_barred(workflow, stage, who), "{place}: nobody approves their own work, or twice");
     }
 
     fn of(&self, verdict: Verdict) -> Vec<(&Who, u64, Option<&String>)> {
@@ -325,7 +341,11 @@ impl Reader {
     }
 
     fn check_counted(&self, verdict: Verdict, votes: &[u64], place: &str) {
-        let mut standing: Vec<u64> = self.of(verdict).into_iter().map(|(_, seq, _)| seq).collect();
+        Self::check_list(self.of(verdict), votes, place);
+    }
+
+    fn check_list(standing: Vec<(&Who, u64, Option<&String>)>, votes: &[u64], place: &str) {
+        let mut standing: Vec<u64> = standing.into_iter().map(|(_, seq, _)| seq).collect();
         let mut counted = votes.to_vec();
         standing.sort_unstable();
         counted.sort_unstable();
@@ -353,17 +373,14 @@ impl Reader {
         match earlier.map(|earlier| &earlier.fact) {
             Some(Fact::VoteRecorded(vote)) => {
                 assert_eq!(vote.decision, Verdict::Approved, "{place}");
-                assert!(self.of(Verdict::Approved).len() >= stage.quorum().approvals as usize, "{place}: quorum");
+                self.check_quorum(workflow, None, place);
             }
             Some(Fact::EscalationResolved(resolved)) => {
                 assert_eq!(resolved.resolution, Resolution::Approve, "{place}");
                 if event.party == Source::Partner {
                     assert_eq!(stage.reviewer, Party::Partner, "{place}");
-                    let named = stage.reviewers();
-                    let is_named = event.actor.as_ref().is_some_and(|actor| named.contains(&actor.id));
-                    assert!(named.is_empty() || is_named, "{place}: a named reviewer");
-                    let others = self.of(Verdict::Approved).into_iter().filter(|(voter, ..)| **voter != who(event));
-                    assert!(others.count() + 1 >= stage.quorum().approvals as usize, "{place}: quorum");
+                    Self::check_named(stage, event, place);
+                    self.check_quorum(workflow, Some(&who(event)), place);
                     self.check_not_barred(workflow, stage, &who(event), place);
                 }
             }
@@ -396,15 +413,20 @@ impl Reader {
         let (stage, place) = (&workflow.stages[self.stage], format!("{} {rejected:?}", event.seq));
         assert_eq!(rejected.revision, self.revision, "{place}");
         assert!(self.question.is_none(), "{place}: the question was closed first");
+        // Of panels only the one counts whose votes reject.
+        let by_vote = matches!(earlier.map(|earlier| &earlier.fact), Some(Fact::VoteRecorded(_)));
+        let panel = panel_of(stage, &who(event)).filter(|_| by_vote);
+        let mut votes = self.of(Verdict::Rejected);
+        votes.retain(|(voter, ..)| panel.is_none() || panel_of(stage, voter) == panel);
         if self.reviewing {
-            self.check_counted(Verdict::Rejected, &rejected.votes, &place);
+            Self::check_list(votes.clone(), &rejected.votes, &place);
         }
         let spent = stage.on_reject.max_rounds.is_some_and(|max| self.rounds[self.stage] >= max);
         let default = stage.on_reject.return_to.first();
         let (ordinary, target) = match earlier.map(|earlier| &earlier.fact) {
             Some(Fact::VoteRecorded(_)) => {
-                let votes = self.of(Verdict::Rejected);
-                assert!(votes.len() >= stage.quorum().rejections as usize, "{place}: quorum");
+                let group = stage.groups().find(|group| group.panel == panel).unwrap();
+                assert!(votes.len() >= group.rejections as usize, "{place}: quorum");
                 let named = votes.iter().filter_map(|(_, _, target)| *target);
                 let earliest =
                     named.min_by_key(|key| workflow.stages.iter().position(|stage| stage.key.as_str() == **key));

@@ -1,6 +1,7 @@
 //! Definitions in words, so that a case can contain its own: stages joined by `;`, each a key and
 //! its differences from the defaults, and after `|` the deadline of the task:
-//! `draft required; legal panel distinct=draft deadline=approve | P3D`. A `business` at the end of
+//! `draft required; legal panel distinct=draft deadline=approve | P3D`. Panels are written as
+//! `panels=legal:anna+bo:2:1/brand:chi:all`: people, approvals, rejections. A `business` at the end of
 //! a stage, or of the whole, counts its durations in working time: mornings and afternoons in
 //! Berlin, Monday to Friday.
 
@@ -47,12 +48,19 @@ fn stage(words: &str) -> Value {
                 stage["quorum"] = json!({"approvals": 2, "rejections": 1});
             }
             "quorum" => {
-                let count: Vec<u32> = list().into_iter().map(|count| count.parse().unwrap()).collect();
+                let count: Vec<Value> = list().into_iter().map(votes).collect();
                 stage["quorum"] = json!({"approvals": count[0], "rejections": count[1]});
             }
+            "named" => stage["reviewers"] = list().into_iter().map(|name| json!(format!("u-{name}"))).collect(),
+            "panels" => stage["panels"] = value.split('/').map(panel).collect(),
             "self" => stage["self_approval"] = json!(true),
             "distinct" => stage["distinct_from"] = json!(list()),
             "back" => stage["on_reject"]["return_to"] = json!(list()),
+            "answers" => stage["on_reject"]["answers"] = json!("required"),
+            "reasons" => {
+                let reason = |key: &str| json!({"key": key, "name": format!("The {key}")});
+                stage["on_reject"]["reasons"] = list().into_iter().map(reason).collect();
+            }
             "rounds" => stage["on_reject"]["max_rounds"] = json!(value.parse::<u32>().unwrap()),
             "exhausted" => stage["on_reject"]["on_exhausted"] = action(value),
             "to" => stage["escalation"]["to"] = json!(list()),
@@ -80,6 +88,22 @@ fn stage(words: &str) -> Value {
         }
     }
     stage
+}
+
+fn panel(words: &str) -> Value {
+    let mut words = words.split(':');
+    let (key, people) = (words.next().unwrap(), words.next().unwrap());
+    let people: Vec<String> = people.split('+').map(|name| format!("u-{name}")).collect();
+    let mut panel = json!({"key": key, "name": format!("Panel {key}"), "reviewers": people});
+    for (field, word) in ["approvals", "rejections"].into_iter().zip(words) {
+        panel[field] = votes(word);
+    }
+    panel
+}
+
+/// A number of votes, or `all`.
+fn votes(word: &str) -> Value {
+    word.parse::<u32>().map_or_else(|_| json!(word), |number| json!(number))
 }
 
 /// `escalate` is written by naming the party.

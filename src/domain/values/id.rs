@@ -118,6 +118,10 @@ key! {
     WorkflowKey;
     /// A stage's key, unique per workflow.
     StageKey;
+    /// A panel's key, unique per stage.
+    PanelKey;
+    /// The key of a reason for rejections, unique per stage.
+    ReasonKey;
     /// The name that an owner gives one of its webhook endpoints.
     EndpointId;
 }

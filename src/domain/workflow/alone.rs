@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use crate::domain::values::id::StageKey;
 use crate::domain::values::party::Party;
 
-use super::{EscalationTimeout, OnExhausted, Stage, StageTimeout, Workflow};
+use super::{Approvals, EscalationTimeout, Group, OnExhausted, Stage, StageTimeout, Workflow};
 
 /// The parties that can have a stage approved alone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -75,10 +75,21 @@ impl Stage {
 
     fn decides_by_escalation(&self, party: Party) -> bool {
         // The partner's approval is a vote, so the others of the quorum must stand.
-        let needs_votes = party == Party::Partner && self.quorum().approvals > 1;
+        let needs_votes = party == Party::Partner && self.fewest_approvals() > 1;
         let may_approve = party != Party::Partner || self.reviewer == Party::Partner;
         let holds = |(holder, votes): &Held| *holder == party && (*votes || !needs_votes);
         may_approve && self.escalations(party).iter().any(holds)
+    }
+
+    /// The fewest approvals that can be enough. Of `all`, those who are barred are not waited for.
+    fn fewest_approvals(&self) -> usize {
+        let can_bar = self.bars_submitter() || !self.distinct_from().is_empty();
+        let fewest = |group: Group<'_>| match (group.approvals, group.named) {
+            (Approvals::Votes(number), _) => number as usize,
+            (Approvals::All, Some(named)) if !can_bar => named.len(),
+            (Approvals::All, _) => 1,
+        };
+        self.groups().map(fewest).sum()
     }
 
     /// The escalations that `party` alone can bring about.

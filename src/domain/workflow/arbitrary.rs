@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 /// to one stage with only the required fields. Half of the definitions have a calendar, and half of
 /// the durations of those are working time.
 pub(crate) fn definition(max_stages: usize) -> impl Strategy<Value = Value> {
-    let stages = prop::collection::vec(prop::collection::vec(any::<u8>(), 56), 1..=max_stages);
+    let stages = prop::collection::vec(prop::collection::vec(any::<u8>(), 64), 1..=max_stages);
     let whole = prop::collection::vec(any::<u8>(), 24);
     (stages, any::<bool>(), 0..SPANS.len(), whole).prop_map(|(rolls, bounded, within, whole)| {
         let dice = &mut Dice(&whole);
@@ -132,7 +132,7 @@ fn stage(index: usize, dice: &mut Dice) -> Value {
         _ => None,
     };
     if reviewer == "partner" {
-        panel(index, dice, &mut put);
+        reviewers(index, dice, &mut put);
     }
     let allowed: Vec<_> =
         PARTIES.iter().filter(|party| reviewer != "buyer" || **party != "buyer").map(ToString::to_string).collect();
@@ -176,16 +176,18 @@ fn questions(dice: &mut Dice) -> Value {
     rule
 }
 
-fn panel(index: usize, dice: &mut Dice, put: &mut impl FnMut(&str, Value) -> Option<Value>) {
+fn reviewers(index: usize, dice: &mut Dice, put: &mut impl FnMut(&str, Value) -> Option<Value>) {
     let people: Vec<_> = (0..6).map(|person| format!("u-{person}")).collect();
     let named = dice.some(0, &people);
-    if dice.flip() {
-        let most = if named.is_empty() { 4 } else { named.len() };
-        let approvals = 1 + dice.below(most);
-        put("quorum", json!({"approvals": approvals, "rejections": 1 + dice.below(most + 1 - approvals)}));
-    }
-    if !named.is_empty() || dice.flip() {
-        put("reviewers", json!(named));
+    if named.len() > 1 && dice.below(3) == 1 {
+        put("panels", panels(&named, dice));
+    } else {
+        if dice.flip() {
+            put("quorum", votes(named.len(), dice));
+        }
+        if !named.is_empty() || dice.flip() {
+            put("reviewers", json!(named));
+        }
     }
     if dice.flip() {
         put("self_approval", json!(dice.flip()));
@@ -193,6 +195,31 @@ fn panel(index: usize, dice: &mut Dice, put: &mut impl FnMut(&str, Value) -> Opt
     if dice.flip() {
         put("distinct_from", json!(dice.some(0, &keys(index))));
     }
+}
+
+/// These people in two panels, or in three.
+fn panels(named: &[String], dice: &mut Dice) -> Value {
+    let size = if named.len() > 2 && dice.flip() { named.len().div_ceil(3) } else { named.len().div_ceil(2) };
+    let panel = |(index, people): (usize, &[String])| {
+        let mut panel = json!({"key": format!("p-{index}"), "name": "Pänel <&>", "reviewers": people});
+        if dice.flip() {
+            let votes = votes(people.len(), dice);
+            panel["approvals"] = votes["approvals"].clone();
+            panel["rejections"] = votes["rejections"].clone();
+        }
+        panel
+    };
+    named.chunks(size).enumerate().map(panel).collect()
+}
+
+/// A quorum that so many named people can reach, or anybody if none is named.
+fn votes(named: usize, dice: &mut Dice) -> Value {
+    if named > 0 && dice.below(3) == 1 {
+        return json!({"approvals": "all", "rejections": 1});
+    }
+    let most = if named == 0 { 4 } else { named };
+    let approvals = 1 + dice.below(most);
+    json!({"approvals": approvals, "rejections": 1 + dice.below(most + 1 - approvals)})
 }
 
 fn action(dice: &mut Dice, actions: &[&str], parties: &[String]) -> Value {
@@ -212,6 +239,16 @@ fn on_reject(index: usize, dice: &mut Dice, parties: &[String]) -> Value {
     }
     if dice.flip() {
         rule["on_exhausted"] = action(dice, &["escalate", "fail"], parties);
+    }
+    if dice.below(4) == 1 {
+        let keys = dice.some(0, &["price", "tone", "law"].map(ToOwned::to_owned));
+        let reason = |key: &String| json!({"key": key, "name": format!("The {key}")});
+        rule["reasons"] = keys.iter().map(reason).collect();
+    }
+    match dice.below(4) {
+        1 | 2 => rule["answers"] = json!("required"),
+        3 => rule["answers"] = json!("optional"),
+        _ => {}
     }
     rule
 }

@@ -12,8 +12,8 @@ use crate::domain::values::party::Party;
 use crate::domain::values::time::Span;
 
 use super::{
-    CancellationRule, ClockKind, EscalationTimeout, OnExhausted, Stage, StageDeadline, StageTimeout, Submission,
-    Workflow,
+    Approvals, CancellationRule, ClockKind, EscalationTimeout, Group, OnExhausted, Stage, StageDeadline, StageTimeout,
+    Submission, Workflow,
 };
 pub use svg::svg;
 
@@ -162,23 +162,32 @@ fn facts(stage: &Stage) -> Vec<Fact> {
 }
 
 fn review(stage: &Stage) -> String {
-    let Some(panel) = &stage.panel else { return format!("by {}", party_name(stage.reviewer)) };
-    let mut text = format!(
-        "by the partner: {} or {}",
-        counted(panel.quorum.approvals, "approval"),
-        counted(panel.quorum.rejections, "rejection")
-    );
-    if !panel.reviewers.is_empty() {
-        let _ = write!(text, " of {} named", panel.reviewers.len());
-    }
-    let mut barred: Vec<_> = panel.distinct_from.iter().map(|key| format!("approvers of {key}")).collect();
-    if !panel.self_approval {
+    let Some(review) = &stage.review else { return format!("by {}", party_name(stage.reviewer)) };
+    let groups = stage.groups().map(|group| match group.panel {
+        Some(panel) => format!("{} with {}", panel.name.as_str(), votes(&group)),
+        None => votes(&group),
+    });
+    let groups: Vec<_> = groups.collect();
+    let mut text = format!("by the partner: {}", groups.join(", "));
+    let mut barred: Vec<_> = review.distinct_from.iter().map(|key| format!("approvers of {key}")).collect();
+    if !review.self_approval {
         barred.insert(0, "the submitter".to_owned());
     }
     if !barred.is_empty() {
         let _ = write!(text, "; not approved by {}", or_list(barred));
     }
     text
+}
+
+/// The votes of a group that decide.
+fn votes(group: &Group<'_>) -> String {
+    let rejections = counted(group.rejections, "rejection");
+    let named = group.named.map_or(0, <[_]>::len);
+    match group.approvals {
+        Approvals::All => format!("the approval of all {named} named or {rejections}"),
+        Approvals::Votes(number) if named == 0 => format!("{} or {rejections}", counted(number, "approval")),
+        Approvals::Votes(number) => format!("{} or {rejections} of {named} named", counted(number, "approval")),
+    }
 }
 
 fn stage_deadline(deadline: &StageDeadline) -> String {

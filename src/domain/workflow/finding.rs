@@ -85,8 +85,8 @@ codes! {
         UnknownField "unknown_field" "The definition has no such field.";
         WrongType "wrong_type" "The value has the wrong JSON type.";
         UnknownValue "unknown_value" "The value is not one of those that the field accepts.";
-        NotApplicable "not_applicable" "The field does not apply given the others: `to` without `escalate`, `grace` without `let_finish`.";
-        PartnerOnly "partner_only" "`quorum`, `reviewers`, `self_approval` and `distinct_from` are only for stages that the partner reviews; buyer and platform have one vote.";
+        NotApplicable "not_applicable" "The field does not apply given the others: `to` without `escalate`, `grace` without `let_finish`, `quorum` or `reviewers` beside `panels`, `all` without named reviewers.";
+        PartnerOnly "partner_only" "`quorum`, `reviewers`, `panels`, `self_approval` and `distinct_from` are only for stages that the partner reviews; buyer and platform have one vote.";
         Blank "blank" "A text has no visible character.";
         TooLong "too_long" "A text has more characters than allowed.";
         ControlCharacter "control_character" "A text has control characters other than line breaks and tabs.";
@@ -102,7 +102,8 @@ codes! {
         Duplicate "duplicate" "A list names the same thing twice.";
         UnknownStage "unknown_stage" "The workflow has no stage with this key.";
         LaterStage "later_stage" "The stage comes too late in the workflow: `return_to` accepts this stage and earlier ones, `distinct_from` only earlier ones.";
-        QuorumUnreachable "quorum_unreachable" "The named reviewers are too few for the quorum, or could block each other.";
+        TwoPanels "two_panels" "An actor sits in two panels of a stage.";
+        QuorumUnreachable "quorum_unreachable" "The named reviewers of the stage or of a panel are too few for the votes that it needs, or could block each other.";
         PartyNotAllowed "party_not_allowed" "The party is not in the stage's `escalation.to`.";
         BuyerReviews "buyer_reviews" "A stage that the buyer reviews cannot be escalated to the buyer.";
         SilenceResolves "silence_resolves" "A timeout may not approve an escalation, a stage that the platform reviews, or a stage whose buyer has less than 24 hours.";
@@ -125,7 +126,9 @@ codes! {
         UnboundedWait "unbounded_wait" "A task can wait here indefinitely, since neither a clock nor the task's deadline ends the wait.";
         UnboundedRounds "unbounded_rounds" "A stage can be rejected any number of times.";
         DeadlinesExceedTask "deadlines_exceed_task" "The deadlines of the stages add up to more than the task's deadline.";
+        SingleReason "single_reason" "A stage lists a single reason for rejections, so that every rejection must name it and none says more than another.";
         PoolMayRunDry "pool_may_run_dry" "Actors who submitted the work or approved earlier stages may not approve here, which can leave fewer named reviewers than the quorum needs.";
+        AllMayBeFewer "all_may_be_fewer" "`all` must approve, but actors who submitted the work or approved earlier stages may not, and are not waited for.";
         UnusedCalendar "unused_calendar" "The workflow has a calendar, but no duration is counted by it.";
         BusinessDays "business_days" "A duration of working time is written in days or weeks, which are 24 and 168 working hours.";
         LabelOfTheService "label_of_the_service" "A label or a name reads like a status text of the service, or speaks for AITasker.";

@@ -3,6 +3,8 @@
 
 mod calendar;
 mod node;
+mod reject;
+mod review;
 #[cfg(test)]
 mod tests;
 
@@ -16,8 +18,8 @@ use crate::domain::values::time::Span;
 
 use super::finding::{Mistake, MistakeCode as Code, Warning};
 use super::{
-    Assurance, CancellationRule, ClockKind, EscalationRule, EscalationTimeout, OnExhausted, OnReject, Panel,
-    QuestionRule, Quorum, Stage, StageDeadline, StageTimeout, Submission, TaskDeadline, Workflow, warning,
+    Assurance, CancellationRule, ClockKind, EscalationRule, EscalationTimeout, QuestionRule, Stage, StageDeadline,
+    StageTimeout, Submission, TaskDeadline, Workflow, warning,
 };
 
 /// The longest time that a partner can have to acknowledge a cancellation: 7 days.
@@ -28,7 +30,7 @@ const MAX_QUESTIONS: u32 = 20;
 /// The shortest deadline after which a timeout may approve for a buyer: 24 hours.
 const MIN_BUYER_SILENCE_SECONDS: u32 = 86_400;
 
-const STAGE_FIELDS: [&str; 15] = [
+const STAGE_FIELDS: [&str; 16] = [
     "key",
     "name",
     "buyer_label",
@@ -37,6 +39,7 @@ const STAGE_FIELDS: [&str; 15] = [
     "assurance",
     "quorum",
     "reviewers",
+    "panels",
     "self_approval",
     "distinct_from",
     "on_reject",
@@ -190,8 +193,8 @@ fn stage(fields: &Fields, position: Position, clocks: Clocks) -> Read<Stage> {
         Err(reported) => Err(*reported),
     };
     let context = Context { position, clocks, reviewer, escalation_to };
-    let panel = panel(fields, &context);
-    let on_reject = on_reject(fields, &context);
+    let review = review::rule(fields, &context);
+    let on_reject = reject::on_reject(fields, &context);
     let escalation = escalation.and_then(|fields| escalation_rule(fields.as_ref(), &context));
     let questions = fields.or("questions", QuestionRule::default(), |node| questions(node, clocks));
     let deadline = fields.optional("deadline", |node| deadline(node, &context));
@@ -203,7 +206,7 @@ fn stage(fields: &Fields, position: Position, clocks: Clocks) -> Read<Stage> {
         submission: submission?,
         reviewer: reviewer?,
         assurance: assurance?,
-        panel: panel?,
+        review: review?,
         on_reject: on_reject?,
         escalation: escalation?,
         questions: questions?,
@@ -228,78 +231,6 @@ fn stage_reference(node: &Node, position: Position, itself: bool) -> Read<StageK
         }
         Some(_) => Ok(key),
     }
-}
-
-fn panel(fields: &Fields, context: &Context) -> Read<Option<Panel>> {
-    if let Ok(reviewer @ (Party::Buyer | Party::Platform)) = context.reviewer {
-        let mut none = Ok(None);
-        for name in ["quorum", "reviewers", "self_approval", "distinct_from"] {
-            if let Some(node) = fields.get(name) {
-                let rule = format!("is only for stages that the partner reviews; the {reviewer} has one vote");
-                none = Err(node.report(Code::PartnerOnly, rule));
-            }
-        }
-        return none;
-    }
-    let quorum = fields.or("quorum", Quorum { approvals: 1, rejections: 1 }, |node| {
-        let fields = node.object(&["approvals", "rejections"])?;
-        let approvals = fields.or("approvals", 1, |node| node.number(1..=100));
-        let rejections = fields.or("rejections", 1, |node| node.number(1..=100));
-        Ok(Quorum { approvals: approvals?, rejections: rejections? })
-    });
-    let reviewers = fields.or("reviewers", Vec::new(), |node| node.set(0..=100, Node::actor, PartialEq::eq));
-    let self_approval = fields.or("self_approval", false, Node::boolean);
-    let distinct_from = fields.or("distinct_from", Vec::new(), |node| {
-        node.set(0..=50, |node| stage_reference(node, context.position, false), PartialEq::eq)
-    });
-    if let (Ok(quorum), Ok(reviewers), Some(node)) = (&quorum, &reviewers, fields.get("quorum")) {
-        check_reachable(*quorum, reviewers.len(), &node);
-    }
-    Ok(Some(Panel {
-        quorum: quorum?,
-        reviewers: reviewers?,
-        self_approval: self_approval?,
-        distinct_from: distinct_from?,
-    }))
-}
-
-/// Checks that `named` reviewers always reach one of the two decisions, in whatever way they vote.
-fn check_reachable(quorum: Quorum, named: usize, node: &Node) {
-    let Quorum { approvals, rejections } = quorum;
-    let named = u32::try_from(named).unwrap_or(u32::MAX);
-    if named > 0 && approvals > named {
-        node.report(Code::QuorumUnreachable, format_args!("requires {approvals} approvals of {named} named reviewers"));
-    } else if named > 0 && approvals + rejections > named + 1 {
-        let rule = format!(
-            "can fail to reach a decision: with {named} named reviewers, approvals and rejections ({approvals} + {rejections}) may add up to at most {}",
-            named + 1
-        );
-        node.report(Code::QuorumUnreachable, rule);
-    }
-}
-
-fn on_reject(stage: &Fields, context: &Context) -> Read<OnReject> {
-    let default_target = || Ok(vec![context.position.before()?]);
-    let default_exhausted = || {
-        let to = context.escalation_to.as_ref().map_err(|reported| *reported)?;
-        Ok(OnExhausted::Escalate { to: to.first().copied().unwrap_or(Party::Platform) })
-    };
-    let Some(node) = stage.get("on_reject") else {
-        return Ok(OnReject { return_to: default_target()?, max_rounds: None, on_exhausted: default_exhausted()? });
-    };
-    let fields = node.object(&["return_to", "max_rounds", "on_exhausted"])?;
-    let return_to = fields.optional("return_to", |node| {
-        node.set(1..=50, |node| stage_reference(node, context.position, true), PartialEq::eq)
-    });
-    let max_rounds = fields.optional("max_rounds", |node| node.number(1..=1000));
-    let on_exhausted = fields.optional("on_exhausted", |node| {
-        action(node, context, |to| OnExhausted::Escalate { to }, &[("fail", OnExhausted::Fail)], None)
-    });
-    Ok(OnReject {
-        return_to: return_to?.map_or_else(default_target, Ok)?,
-        max_rounds: max_rounds?,
-        on_exhausted: on_exhausted?.map_or_else(default_exhausted, Ok)?,
-    })
 }
 
 /// Reads `{"action": …}`; with `escalate`, `to` names one of the stage's parties. `silence` is the

@@ -9,8 +9,9 @@ use utoipa::openapi::schema::{ObjectBuilder, RefBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::ClockKind;
-use crate::domain::values::id::StageKey;
+use crate::domain::values::id::{ReasonKey, StageKey};
 use crate::domain::values::party::Party;
+use crate::domain::values::text::Name;
 use crate::domain::values::time::Span;
 
 /// The consequence of a rejection.
@@ -29,6 +30,46 @@ pub struct OnReject {
     /// `escalation.to`.
     #[schema(required = false)]
     pub on_exhausted: OnExhausted,
+    /// The reasons of which a rejection must name one, at most 30, with unique keys. Default: none,
+    /// and a rejection names no reason.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 30, required = false)]
+    pub reasons: Vec<Reason>,
+    /// Whether the first submission after a return must answer every blocking item of the feedback.
+    /// Default `optional`.
+    #[serde(default, skip_serializing_if = "Answers::is_optional")]
+    #[schema(required = false)]
+    pub answers: Answers,
+}
+
+/// A reason for rejections.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = ReasonDefinition)]
+pub struct Reason {
+    /// Unique in the stage; the feedback of a rejection refers to it.
+    pub key: ReasonKey,
+    /// The display name, at most 200 characters. A buyer who can reject the stage reads it.
+    pub name: Name,
+}
+
+/// Whether work that comes back answers the feedback.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = AnswersDefinition)]
+pub enum Answers {
+    /// As far as the partner likes.
+    #[default]
+    Optional,
+    /// Every blocking item of the votes that counted, in the first submission after the return.
+    Required,
+}
+
+impl Answers {
+    /// Whether it is the default, which is not serialized.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+    fn is_optional(&self) -> bool {
+        *self == Self::Optional
+    }
 }
 
 /// What happens when a stage's rounds are exhausted.

@@ -42,6 +42,16 @@ fn a_stored_panel_is_whole_and_stands_where_the_partner_reviews() {
     }
     assert!(without(1, &panel).unwrap_err().to_string().contains("stage `legal`"));
     assert!(without(2, &panel).is_ok());
+    let mut both: Value = serde_json::from_str(STORED).unwrap();
+    both["stages"][1]["panels"] =
+        json!([{"key": "x", "name": "X", "reviewers": ["u-1"], "approvals": "all", "rejections": 1}]);
+    assert!(serde_json::from_value::<Workflow>(both.clone()).unwrap_err().to_string().contains("or not at all"));
+    let legal = both["stages"][1].as_object_mut().unwrap();
+    legal.retain(|name, _| name != "quorum" && name != "reviewers");
+    let stored = serde_json::from_value::<Workflow>(both.clone()).unwrap();
+    assert_eq!((stored.stages[1].panels().len(), serde_json::to_value(&stored).unwrap()), (1, both.clone()));
+    both["stages"][1]["panels"] = json!([]);
+    assert!(serde_json::from_value::<Workflow>(both).unwrap_err().to_string().contains("or not at all"));
 
     let mut stored: Value = serde_json::from_str(STORED).unwrap();
     for field in panel {
@@ -102,6 +112,10 @@ fn cases() -> Vec<(Value, Option<&'static str>, Vec<&'static str>)> {
     let task = Some("P14D");
     let work = |within: &str| json!({"within": within, "on_timeout": {"action": "reject"}, "clock": "business"});
     let named = |count: usize| (0..count).map(|index| format!("u-{index}")).collect::<Vec<_>>();
+    let panel = |key: &str, people: std::ops::Range<usize>, approvals: &Value| {
+        let people: Vec<_> = people.map(|index| format!("u-{index}")).collect();
+        json!({"key": key, "name": "A panel", "reviewers": people, "approvals": approvals})
+    };
     vec![
         (json!([{}]), task, vec![]),
         // Timeouts.
@@ -151,6 +165,17 @@ fn cases() -> Vec<(Value, Option<&'static str>, Vec<&'static str>)> {
         (json!([{"deadline": null, "escalation": null, "submission": "required"}]), task, vec![]),
         // Rounds.
         (json!([{}, {"on_reject": {}}]), task, vec!["/stages/1/on_reject unbounded_rounds"]),
+        // Reasons.
+        (
+            json!([{"on_reject": {"max_rounds": 2, "reasons": [{"key": "a", "name": "A"}, {"key": "b", "name": "B"}]}}]),
+            task,
+            vec![],
+        ),
+        (
+            json!([{"on_reject": {"max_rounds": 2, "reasons": [{"key": "a", "name": "A"}]}}]),
+            task,
+            vec!["/stages/0/on_reject/reasons single_reason"],
+        ),
         // Sums: each stage has two days here.
         (json!([{}, {}]), Some("P4D"), vec![]),
         (json!([{}, {}]), Some("P3DT23H"), vec!["/deadline/within deadlines_exceed_task"]),
@@ -204,6 +229,46 @@ fn cases() -> Vec<(Value, Option<&'static str>, Vec<&'static str>)> {
             json!([{"reviewers": ["u-0", "x"]}, {"reviewers": ["u-0", "x"]}, {"reviewers": named(3), "distinct_from": ["s-0", "s-1"]}]),
             task,
             vec![],
+        ),
+        // `all` means those who may approve; panels are counted apart.
+        (json!([{"reviewers": named(2), "quorum": {"approvals": "all"}, "self_approval": true}]), task, vec![]),
+        (
+            json!([{"reviewers": named(2), "quorum": {"approvals": "all"}}]),
+            task,
+            vec!["/stages/0/quorum/approvals all_may_be_fewer"],
+        ),
+        (
+            json!([{"reviewers": named(1), "quorum": {"approvals": "all"}}]),
+            task,
+            vec!["/stages/0/reviewers pool_may_run_dry"],
+        ),
+        (
+            json!([{"panels": [panel("x", 0..3, &json!("all")), panel("y", 3..4, &json!(1)), panel("z", 4..6, &json!(2))]}]),
+            task,
+            vec![
+                "/stages/0/panels/0/approvals all_may_be_fewer",
+                "/stages/0/panels/1/reviewers pool_may_run_dry",
+                "/stages/0/panels/2/reviewers pool_may_run_dry",
+            ],
+        ),
+        (
+            json!([{"panels": [panel("x", 0..2, &json!("all")), panel("y", 2..3, &json!(1))], "self_approval": true}]),
+            task,
+            vec![],
+        ),
+        // In a panel that has approved others can approve as well, so all of them can be barred later.
+        (
+            json!([
+                {"panels": [panel("x", 0..3, &json!(1)), panel("y", 3..6, &json!(1))]},
+                {"reviewers": named(3), "self_approval": true, "distinct_from": ["s-0"]},
+            ]),
+            task,
+            vec!["/stages/1/reviewers pool_may_run_dry"],
+        ),
+        (
+            json!([{"panels": [{"key": "x", "name": "AITasker’s lawyers", "reviewers": named(2)}]}]),
+            task,
+            vec!["/stages/0/panels/0/name label_of_the_service"],
         ),
         // Labels that imitate the service's own.
         (json!([{"buyer_label": "Approved"}]), task, vec!["/stages/0/buyer_label label_of_the_service"]),

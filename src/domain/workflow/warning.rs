@@ -2,13 +2,16 @@
 
 use std::collections::BTreeSet;
 
+use crate::domain::values::id::ActorId;
 use crate::domain::values::identity;
 use crate::domain::values::party::Party;
 use crate::domain::values::time::Span;
 
 use super::finding::{Warning, WarningCode as Code};
 use super::labels;
-use super::{ClockKind, EscalationTimeout, OnReject, Stage, StageDeadline, StageTimeout, Submission, Workflow};
+use super::{
+    Approvals, ClockKind, EscalationTimeout, Group, OnReject, Stage, StageDeadline, StageTimeout, Submission, Workflow,
+};
 
 /// All warnings about `workflow`, in the order of its stages.
 pub(super) fn warnings(workflow: &Workflow) -> Vec<Warning> {
@@ -20,7 +23,8 @@ pub(super) fn warnings(workflow: &Workflow) -> Vec<Warning> {
             unbounded_waits(workflow, stage, &at, &mut found);
         }
         found.extend(unbounded_rounds(stage, &at));
-        found.extend(pool_may_run_dry(workflow, stage, &at));
+        found.extend(single_reason(stage, &at));
+        found.extend(pools_may_shrink(workflow, stage, &at));
         found.extend(label_of_the_service(stage, &at));
     }
     if workflow.deadline.is_none() {
@@ -96,32 +100,69 @@ fn unbounded_rounds(stage: &Stage, at: &str) -> Option<Warning> {
     Some(warning(format!("{at}/on_reject"), Code::UnboundedRounds, message))
 }
 
-fn pool_may_run_dry(workflow: &Workflow, stage: &Stage, at: &str) -> Option<Warning> {
-    let named = stage.reviewers();
-    if named.is_empty() {
-        return None;
+fn single_reason(stage: &Stage, at: &str) -> Option<Warning> {
+    let [reason] = &stage.on_reject.reasons[..] else { return None };
+    let message = format!(
+        "Every rejection of stage `{}` must name the reason `{}`, as there is no other; add reasons to tell rejections apart, or leave `reasons` out.",
+        stage.key, reason.key
+    );
+    Some(warning(format!("{at}/on_reject/reasons"), Code::SingleReason, message))
+}
+
+fn pools_may_shrink(workflow: &Workflow, stage: &Stage, at: &str) -> Vec<Warning> {
+    let groups = stage.groups().enumerate();
+    groups.filter_map(|(index, group)| pool_may_shrink((workflow, stage), &group, (at, index))).collect()
+}
+
+/// Warns if those who may not approve can leave too few of a group's named reviewers, or fewer than
+/// `all` seems to say.
+fn pool_may_shrink(
+    (workflow, stage): (&Workflow, &Stage),
+    group: &Group<'_>,
+    (at, index): (&str, usize),
+) -> Option<Warning> {
+    let named = group.named?;
+    let barred = barred(workflow, stage, named);
+    let left = named.len().saturating_sub(barred);
+    let (pointer, whose) = match group.panel {
+        Some(panel) => {
+            (format!("{at}/panels/{index}"), format!("of the panel `{}` of stage `{}`", panel.key, stage.key))
+        }
+        None => (at.to_owned(), format!("of stage `{}`", stage.key)),
+    };
+    let needed = match group.approvals {
+        Approvals::Votes(number) => number as usize,
+        Approvals::All => 1,
+    };
+    if left < needed {
+        let message = format!(
+            "Of the {} reviewers {whose}, those who submitted the work or approved earlier stages may not approve here. That can leave {left}, but {needed} must approve; the stage is then escalated.",
+            named.len()
+        );
+        return Some(warning(format!("{pointer}/reviewers"), Code::PoolMayRunDry, message));
     }
-    let left = named.len().saturating_sub(barred(workflow, stage));
-    let needed = stage.quorum().approvals;
-    if left >= usize::try_from(needed).unwrap_or(usize::MAX) {
+    if group.approvals != Approvals::All || barred == 0 {
         return None;
     }
     let message = format!(
-        "Of the {} reviewers of stage `{}`, those who submitted the work or approved earlier stages may not approve here. That can leave {left}, but {needed} must approve; the stage is then escalated.",
-        named.len(),
-        stage.key
+        "All {} reviewers {whose} must approve, but those who submitted the work or approved earlier stages may not and are not waited for. That can leave {left}; `self_approval` and `distinct_from` say who may.",
+        named.len()
     );
-    Some(warning(format!("{at}/reviewers"), Code::PoolMayRunDry, message))
+    let approvals = if group.panel.is_some() { "approvals" } else { "quorum/approvals" };
+    Some(warning(format!("{pointer}/{approvals}"), Code::AllMayBeFewer, message))
 }
 
 /// The buyer reads the partner's texts where the service's own would stand.
 fn label_of_the_service(stage: &Stage, at: &str) -> Vec<Warning> {
-    let fields = [("name", stage.name.as_str()), ("buyer_label", stage.buyer_label.as_str())];
-    let doubtful = fields.into_iter().filter(|(_, text)| {
+    let own = [("name", stage.name.as_str()), ("buyer_label", stage.buyer_label.as_str())];
+    let own = own.map(|(field, text)| (field.to_owned(), text)).into_iter();
+    let panels = stage.panels().iter().enumerate();
+    let fields = own.chain(panels.map(|(index, panel)| (format!("panels/{index}/name"), panel.name.as_str())));
+    let doubtful = fields.filter(|(_, text)| {
         let words = words(text);
         words.split(' ').any(|word| word == "aitasker") || labels::ALL.iter().any(|label| self::words(label) == words)
     });
-    let doubt = |(field, text): (&str, &str)| {
+    let doubt = |(field, text): (String, &str)| {
         let message = format!(
             "A buyer can mistake “{text}” for a message of AITasker itself; say what the partner does at stage `{}`.",
             stage.key
@@ -138,23 +179,33 @@ fn words(text: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// Maximum number of named reviewers that can be barred from approving: the submitter, and for every stage
-/// of `distinct_from` as many as its quorum, as far as they can have approved there. An
-/// overestimate if two of those stages share their reviewers.
-fn barred(workflow: &Workflow, stage: &Stage) -> usize {
-    let named = stage.reviewers();
+/// Maximum number of these named reviewers that can be barred from approving: the submitter, and for
+/// every stage of `distinct_from` as many as can approve there. An overestimate if two of those
+/// stages share their reviewers.
+fn barred(workflow: &Workflow, stage: &Stage, named: &[ActorId]) -> usize {
     let mut possible = BTreeSet::new();
     let mut approvals = 0_usize;
     for earlier in stage.distinct_from().iter().filter_map(|key| workflow.find(key)).map(|(_, earlier)| earlier) {
         if earlier.reviewer != Party::Partner {
             continue;
         }
-        let anyone = earlier.reviewers().is_empty() || earlier.escalation.to.contains(&Party::Partner);
-        let here: Vec<_> = named.iter().filter(|id| anyone || earlier.reviewers().contains(id)).collect();
-        approvals += here.len().min(usize::try_from(earlier.quorum().approvals).unwrap_or(usize::MAX));
+        let anyone = !earlier.names_reviewers() || earlier.escalation.to.contains(&Party::Partner);
+        let here: Vec<_> =
+            named.iter().filter(|id| anyone || earlier.reviewers().any(|reviewer| reviewer == *id)).collect();
+        approvals += here.len().min(most_approvals(earlier));
         possible.extend(here);
     }
     approvals.min(possible.len()) + usize::from(stage.bars_submitter())
+}
+
+/// How many can have approved a stage when it is approved. In a panel that has approved, more can
+/// while another panel is open.
+fn most_approvals(stage: &Stage) -> usize {
+    let groups = stage.groups().map(|group| match group.approvals {
+        Approvals::Votes(number) if group.panel.is_none() => number as usize,
+        Approvals::Votes(_) | Approvals::All => group.named.map_or(0, <[_]>::len),
+    });
+    groups.sum()
 }
 
 fn deadlines_exceed_task(workflow: &Workflow) -> Option<Warning> {
@@ -218,10 +269,8 @@ fn said(clock: ClockKind, span: &Span) -> String {
 fn no_visible_decision(workflow: &Workflow) -> Option<Warning> {
     let formality = |stage: &Stage| {
         let silence = stage.deadline.as_ref().is_some_and(|deadline| deadline.on_timeout == StageTimeout::Approve);
-        let alone = stage.quorum().approvals == 1
-            && !stage.bars_submitter()
-            && stage.reviewers().is_empty()
-            && stage.distinct_from().is_empty();
+        let one = |group: Group<'_>| group.named.is_none() && group.approvals == Approvals::Votes(1);
+        let alone = stage.groups().all(one) && !stage.bars_submitter() && stage.distinct_from().is_empty();
         stage.reviewer == Party::Partner && !stage.escalation.to.contains(&Party::Buyer) && (silence || alone)
     };
     workflow.stages.iter().all(formality).then(|| {

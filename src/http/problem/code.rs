@@ -97,6 +97,7 @@ codes! {
     InvalidBody "invalid_body" UNPROCESSABLE_ENTITY "Invalid body" "The body is JSON, but not valid for the operation; `errors` says where and why.";
     AnswerTooLarge "answer_too_large" UNPROCESSABLE_ENTITY "Response too large" "The response would exceed its size limit; `detail` says how far it got. Request less.";
     WorkflowUnavailable "workflow_unavailable" UNPROCESSABLE_ENTITY "No such workflow" "The partner has no such workflow or version, or the workflow was retired.";
+    UnansweredFeedback "unanswered_feedback" UNPROCESSABLE_ENTITY "Unanswered feedback" "The stage that returned the work requires an answer to every blocking item of its feedback; `errors` names in `item` each that has none.";
     EventIdReused "event_id_reused" UNPROCESSABLE_ENTITY "Event id reused" "This party has already used the `id` for this task with another body. Use a new id for a new command.";
     ErasureIdReused "erasure_id_reused" UNPROCESSABLE_ENTITY "Erasure id reused" "The `id` was already used for an erasure with another body. Use a new id for a new erasure.";
     HeaderTooLarge "header_too_large" REQUEST_HEADER_FIELDS_TOO_LARGE "Header too large" "The request has more than 100 header fields. A header of more than 64 KiB in total gets this status without a body.";

@@ -8,6 +8,7 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
+use crate::domain::task::event::ItemId;
 use crate::domain::workflow::MistakeCode;
 
 /// An error in the input.
@@ -23,12 +24,15 @@ pub struct FieldError {
     /// The same for people, phrased to follow the name of the field.
     #[schema(example = "is required")]
     pub message: String,
+    /// The item of feedback that is not answered (`unanswered`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub item: Option<ItemId>,
 }
 
 impl FieldError {
     /// Creates an error at `pointer`.
     pub fn new(pointer: impl Into<String>, code: &'static str, message: impl Into<String>) -> Self {
-        Self { pointer: pointer.into(), code: Cow::Borrowed(code), message: message.into() }
+        Self { pointer: pointer.into(), code: Cow::Borrowed(code), message: message.into(), item: None }
     }
 
     /// Creates the error for a missing field.
@@ -38,7 +42,7 @@ impl FieldError {
 }
 
 /// The codes of errors in the input, without those of workflow definitions.
-const CODES: [(&str, &str); 32] = [
+const CODES: [(&str, &str); 34] = [
     ("required", "It is missing."),
     ("unknown_field", "There is no such field or parameter."),
     ("duplicate_key", "It appears twice."),
@@ -58,6 +62,8 @@ const CODES: [(&str, &str); 32] = [
     ("not_equal", "Two places that must agree do not."),
     ("in_future", "It is too far in the future."),
     ("not_in_future", "It is not in the future."),
+    ("unknown_item", "There is no such item of feedback to answer or to raise again."),
+    ("unanswered", "An item of feedback has no answer; `item` names it."),
     ("reserved", "It is a name of the service itself."),
     ("reused", "The id was used with another body."),
     ("unavailable", "There is none, or it was retired."),

@@ -3,6 +3,7 @@
 use crate::app;
 use crate::app::conflict::ConflictContext;
 use crate::app::tasks::claims::Claim;
+use crate::domain::task::event::ItemId;
 use crate::domain::task::refusal::Refusal;
 use crate::domain::workflow::Mistake;
 
@@ -135,7 +136,7 @@ fn refused(refusal: &Refusal, mut context: ConflictContext) -> Problem {
         return Problem::invalid_body(vec![error]);
     }
     let code = code(refusal);
-    let problem = Problem::new(code, sentence(refusal));
+    let problem = Problem::new(code, sentence(refusal)).with_errors(unanswered(refusal));
     if !matches!(code.status().as_u16(), 409 | 412) {
         return problem;
     }
@@ -191,7 +192,17 @@ fn conflict(context: ConflictContext) -> Conflict {
 /// The domain's error about a field of the body.
 pub(in crate::http) fn field_error(refusal: &Refusal) -> Option<FieldError> {
     let Refusal::Invalid { pointer, code, message } = refusal else { return None };
-    Some(FieldError::new(*pointer, code, message.clone()))
+    Some(FieldError::new(pointer.clone(), code, message.clone()))
+}
+
+/// Each item of feedback that a submission leaves without an answer.
+fn unanswered(refusal: &Refusal) -> Vec<FieldError> {
+    let Refusal::UnansweredFeedback { items } = refusal else { return Vec::new() };
+    let error = |item: &ItemId| FieldError {
+        item: Some(*item),
+        ..FieldError::new("/answers", "unanswered", format!("must answer the item {item}"))
+    };
+    items.iter().map(error).collect()
 }
 
 /// The code of a refusal and its sentence, as the problem of the real command has them.
@@ -219,6 +230,7 @@ fn code(refusal: &Refusal) -> Code {
         Refusal::WrongPhase => Code::WrongPhase,
         Refusal::SubmissionNotOpen => Code::SubmissionNotOpen,
         Refusal::StaleEscalation => Code::StaleEscalation,
+        Refusal::UnansweredFeedback { .. } => Code::UnansweredFeedback,
         Refusal::QuestionOpen { .. } => Code::QuestionOpen,
         Refusal::StaleQuestion { .. } => Code::StaleQuestion,
         Refusal::NothingToReturnTo => Code::NothingToReturnTo,

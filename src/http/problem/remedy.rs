@@ -34,6 +34,7 @@ impl Code {
             | Self::PreconditionFailed => "Read the task again, and decide anew on what you find.",
             Self::AlreadyCancelling | Self::Cancelling | Self::TaskClosed => "Stop: nothing more has an effect on this task.",
             Self::SubmissionNotOpen => "Wait for the decision. If the task returns, submit then.",
+            Self::UnansweredFeedback => "Add an answer for each item that `errors` names, and send the submission again.",
             Self::QuestionOpen => "Wait for the answer, or withdraw the open question.",
             Self::NothingToReturnTo | Self::RedirectLimit => "Resolve the escalation another way.",
             Self::LimitReached => "Remove what is not needed any more, where that is possible, or ask the platform.",

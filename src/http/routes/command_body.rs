@@ -79,12 +79,13 @@ pub fn parse(
     caller.check_scope(kind_of).map_err(Error::Rejected)?;
     let (common, own): (Map<_, _>, Map<_, _>) =
         members.into_iter().partition(|(name, _)| COMMON.contains(&name.as_str()));
-    let (common, action) = both(from_value::<Common>(Value::Object(common)), read(kind_of, own))?;
+    let (common, mut action) = both(from_value::<Common>(Value::Object(common)), read(kind_of, own))?;
     let errors = check(&common, caller, header_id, now);
     if !errors.is_empty() {
         return Err(Problem::invalid_body(errors));
     }
     let given = common.id.or(header_id);
+    action.spell_out();
     let digest = digest(&kind, &common, &action);
     let actor = common.actor.or_else(|| filled_in(caller, &action));
     let meta = Meta {

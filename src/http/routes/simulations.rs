@@ -259,8 +259,8 @@ fn too_large(count: usize, step: Step<'_>) -> Problem {
 fn parse_definition(definition: &Value) -> Result<Workflow, Problem> {
     let parsed = Workflow::parse(definition).map_err(|mistakes| {
         let below = |mistake| {
-            let FieldError { pointer, code, message } = refused::mistake(mistake);
-            FieldError { pointer: format!("/definition{pointer}"), code, message }
+            let error = refused::mistake(mistake);
+            FieldError { pointer: format!("/definition{}", error.pointer), ..error }
         };
         Problem::invalid_body(mistakes.into_iter().map(below).collect())
     })?;

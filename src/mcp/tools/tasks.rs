@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::domain::task::event::{Answer, ItemId};
 use crate::domain::task::view::TaskView;
 use crate::domain::values::id::{ActorId, StageKey, TaskId};
 use crate::domain::values::outside::from_outside;
@@ -55,7 +56,15 @@ pub(in crate::mcp) async fn task_members(call: &Call, id: TaskId) -> Result<Argu
 struct WorkItem<'a> {
     /// The stage that rejected.
     stage: &'a StageKey,
+    /// The item to answer; a summary is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    item: Option<ItemId>,
+    /// Whether the next submission must answer it.
+    must_answer: bool,
     written_by_reviewer: Point<'a>,
+    /// The latest answer to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    answer: Option<&'a Answer>,
 }
 
 /// The words of a reviewer.
@@ -66,6 +75,10 @@ struct Point<'a> {
     severity: Option<&'a Text<64>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     anchor: Option<&'a Text<500>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    blocking: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reopens: Option<ItemId>,
 }
 
 /// Of every reviewer that rejected: the reasons in short, then each point.
@@ -73,14 +86,32 @@ fn work_list(task: &TaskView) -> Vec<WorkItem<'_>> {
     let mut list = Vec::new();
     let Some(returned) = &task.feedback else { return list };
     for feedback in &returned.feedback {
-        let short = Point { text: &feedback.summary, severity: None, anchor: None };
-        let points = feedback.items.iter().map(|item| Point {
-            text: &item.text,
-            severity: item.severity.as_ref(),
-            anchor: item.anchor.as_ref(),
+        list.push(WorkItem {
+            stage: &returned.stage,
+            item: None,
+            must_answer: false,
+            written_by_reviewer: Point {
+                text: &feedback.summary,
+                severity: None,
+                anchor: None,
+                blocking: None,
+                reopens: None,
+            },
+            answer: None,
         });
-        let items = std::iter::once(short).chain(points);
-        list.extend(items.map(|written_by_reviewer| WorkItem { stage: &returned.stage, written_by_reviewer }));
+        list.extend(feedback.items.iter().map(|item| WorkItem {
+            stage: &returned.stage,
+            item: item.id,
+            must_answer: item.id.is_some_and(|id| task.unanswered.contains(&id)),
+            written_by_reviewer: Point {
+                text: &item.text,
+                severity: item.severity.as_ref(),
+                anchor: item.anchor.as_ref(),
+                blocking: item.blocking,
+                reopens: item.reopens,
+            },
+            answer: returned.answers.iter().find(|answer| Some(answer.item) == item.id),
+        }));
     }
     list
 }

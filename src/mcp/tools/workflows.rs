@@ -8,6 +8,7 @@ use crate::domain::values::id::WorkflowKey;
 use crate::domain::values::outside::from_outside;
 use crate::http::input::body::from_value;
 use crate::http::problem::{FieldError, Problem};
+use crate::http::routes::analytics::AnalyticsQuery;
 use crate::http::routes::simulations;
 use crate::http::routes::workflows::RegisteredWorkflow;
 use crate::mcp::call::Call;
@@ -54,6 +55,13 @@ struct OneWorkflow {
 }
 
 from_outside! { OneWorkflow { ; key } }
+
+/// Counts the closed tasks of a workflow.
+pub(super) async fn analytics(call: &Call, mut arguments: Arguments) -> Result<Arguments, Problem> {
+    let OneWorkflow { key } = from_value(Value::Object(arguments.remove_entry("key").into_iter().collect()))?;
+    let query: AnalyticsQuery = from_value(Value::Object(arguments))?;
+    members(&query.answer(&call.state, call.caller(), key).await?)
+}
 
 /// Simulates a workflow.
 pub(super) async fn simulate(call: &Call, mut arguments: Arguments) -> Result<Arguments, Problem> {

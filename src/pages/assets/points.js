@@ -47,6 +47,7 @@ export function addPoint(list) {
 /** @param {Element} point */
 function clear(point) {
   for (const part of point.querySelectorAll(".error, [data-count]")) part.remove();
+  for (const choice of point.querySelectorAll("select")) choice.selectedIndex = 0;
   for (const field of /** @type {NodeListOf<HTMLInputElement>} */ (point.querySelectorAll("input, textarea"))) {
     field.value = "";
     field.removeAttribute("aria-invalid");

@@ -153,7 +153,7 @@ fn wanted(fields: &Fields, now: Time) -> Result<Wanted, Slip> {
     let actors = Some(actors).filter(|actors| !actors.is_empty());
     let rights = Rights::new(Some(scopes), actors, expires_at, now).map_err(|refusal| {
         let Refusal::Invalid { pointer, message, .. } = refusal else { return wrong("label", refusal.to_string()) };
-        wrong(field_of(pointer), message)
+        wrong(field_of(&pointer), message)
     })?;
     Ok(Wanted { label, rights })
 }

@@ -3,10 +3,10 @@
 use crate::domain::values::party::Party;
 use crate::domain::values::time::Span;
 use crate::domain::workflow::{
-    CancellationRule, ClockKind, EscalationTimeout, OnExhausted, Stage, StageDeadline, StageTimeout, Submission,
-    Warning, Workflow,
+    Approvals, CancellationRule, ClockKind, EscalationTimeout, Group, OnExhausted, Stage, StageDeadline, StageTimeout,
+    Submission, Warning, Workflow,
 };
-use crate::pages::texts::{Texts, Value};
+use crate::pages::texts::{Texts, Value, written};
 
 use super::words::{self, or_list};
 
@@ -80,25 +80,48 @@ fn rules(workflow: &Workflow, stage: &Stage, t: Texts) -> Vec<String> {
 }
 
 fn review(stage: &Stage, t: Texts) -> String {
-    let Some(panel) = &stage.panel else {
+    let Some(rule) = &stage.review else {
         return t
             .with("console-rule-reviewer", "party", t.text(words::party(stage.reviewer)).into_owned())
             .into_owned();
     };
-    let named: Vec<String> = panel.reviewers.iter().map(|id| isolated(id.as_str())).collect();
-    let quorum = [("approvals", panel.quorum.approvals.into()), ("rejections", panel.quorum.rejections.into())];
-    let mut text = t.with_all("console-rule-quorum", quorum).into_owned();
-    if !named.is_empty() {
-        text = format!("{text} {}", t.with("console-rule-named", "people", named.join(", ")));
+    let groups: Vec<String> = stage.groups().map(|group| votes(&group, t)).collect();
+    let mut text = groups.join(" ");
+    if !stage.panels().is_empty() {
+        text = format!("{} {text}", t.text("console-rule-panels"));
     }
-    if !panel.self_approval {
+    if !rule.self_approval {
         text = format!("{text} {}", t.text("console-rule-not-own"));
     }
-    if !panel.distinct_from.is_empty() {
-        let stages = panel.distinct_from.iter().map(ToString::to_string).collect();
+    if !rule.distinct_from.is_empty() {
+        let stages = rule.distinct_from.iter().map(ToString::to_string).collect();
         text = format!("{text} {}", t.with("console-rule-distinct", "stages", or_list(t, stages)));
     }
     text
+}
+
+/// How many votes of a group decide, and who has them.
+fn votes(group: &Group<'_>, t: Texts) -> String {
+    let counts = |approvals: u32| [("approvals", approvals.into()), ("rejections", group.rejections.into())];
+    let people = || -> Vec<String> { group.named.into_iter().flatten().map(|id| isolated(id.as_str())).collect() };
+    let named = |text: String| match group.named {
+        Some(_) => format!("{text} {}", t.with("console-rule-named", "people", people().join(", "))),
+        None => text,
+    };
+    match (group.panel, group.approvals) {
+        (None, Approvals::Votes(approvals)) => named(t.with_all("console-rule-quorum", counts(approvals)).into_owned()),
+        (None, Approvals::All) => named(t.text("console-rule-quorum-all").into_owned()),
+        (Some(panel), approvals) => {
+            let own = [("panel", written(panel.name.as_str())), ("people", people().join(", ").into())];
+            match approvals {
+                Approvals::All => t.with_all("console-rule-panel-all", own).into_owned(),
+                Approvals::Votes(approvals) => {
+                    let values = own.into_iter().chain(counts(approvals));
+                    t.with_all("console-rule-panel", values).into_owned()
+                }
+            }
+        }
+    }
 }
 
 fn deadline_rule(deadline: &StageDeadline, t: Texts) -> String {

@@ -131,6 +131,10 @@ fn row_of(frame: &Frame, task: &TaskView) -> Row {
 /// How many approvals there are, and rejections if there are any.
 fn votes(t: Texts, task: &TaskView) -> Option<String> {
     let review = task.review.as_ref()?;
+    if !review.panels.is_empty() {
+        let values = [("have", review.approved_panels().into()), ("want", review.panels.len().into())];
+        return Some(t.with_all("review-panels", values).into_owned());
+    }
     let count = |verdict: Verdict| review.votes.iter().filter(|vote| vote.decision == verdict).count();
     let values = [
         ("have", count(Verdict::Approved).into()),

@@ -8,6 +8,7 @@ use crate::domain::task::command::CommandType;
 use crate::domain::task::event::Resolution;
 use crate::domain::task::status::ReadyCommand;
 use crate::domain::values::party::Party;
+use crate::domain::workflow::Reason;
 
 use crate::pages::forms::Fields;
 
@@ -105,10 +106,8 @@ impl Choice {
             Self::Escalate(_) => asks("/reason", true, 4000),
             Self::Cancel => asks("/reason", true, 500),
             Self::Answer => asks("/answer", true, 4000),
-            Self::Approve
-            | Self::Resolve(Resolution::Approve | Resolution::Redirect)
-            | Self::Option(_)
-            | Self::Withdraw => None,
+            Self::Approve => asks("/feedback/summary", false, 4000),
+            Self::Resolve(Resolution::Approve | Resolution::Redirect) | Self::Option(_) | Self::Withdraw => None,
         }
     }
 
@@ -122,9 +121,12 @@ impl Choice {
         format!("text-{self}")
     }
 
-    /// The least that the command of the status needs, to try it out.
-    pub(super) fn members_of(self, ready: &ReadyCommand) -> Members {
+    /// The least that the command of the status needs, to try it out. `reason`: one of the stage's.
+    pub(super) fn members_of(self, ready: &ReadyCommand, reason: Option<&Reason>) -> Members {
         let mut members = self.smallest();
+        if let Some(feedback) = members.get_mut("feedback").filter(|_| self.has_points()) {
+            feedback["reason"] = json!(reason.map(|reason| &reason.key));
+        }
         if let Ok(Value::Object(target)) = serde_json::to_value(ready) {
             members.extend(target);
         }
@@ -142,6 +144,11 @@ impl Choice {
         let points: Vec<Value> = self.points(fields).into_iter().map(|(_, point)| point).collect();
         let text = self.asks().and_then(|_| fields.filled(&self.text_field()).map(ToOwned::to_owned));
         let mut members = self.own(text.as_deref(), &points);
+        if let (true, Some(reason), Some(feedback)) =
+            (self.has_points(), fields.filled("cause"), members.get_mut("feedback"))
+        {
+            feedback["reason"] = reason.into();
+        }
         if self == Self::Cancel {
             return members;
         }
@@ -164,7 +171,10 @@ impl Choice {
 
     fn own(self, text: Option<&str>, points: &[Value]) -> Members {
         let members = match self {
-            Self::Approve => json!({ "type": CommandType::StageApproved }),
+            Self::Approve => {
+                let remarks = text.map(|_| feedback(text, &[]));
+                json!({ "type": CommandType::StageApproved, "feedback": remarks })
+            }
             Self::Reject => json!({ "type": CommandType::StageRejected, "feedback": feedback(text, points) }),
             Self::Escalate(to) => json!({ "type": CommandType::StageEscalated, "to": to, "reason": text }),
             Self::Resolve(Resolution::Reject) => resolve(Resolution::Reject, "feedback", &feedback(text, points)),
@@ -200,6 +210,8 @@ pub(in crate::pages) struct Point {
     pub(in crate::pages) place: String,
     /// What is to be changed.
     pub(in crate::pages) text: String,
+    /// The id of the earlier item that it raises again.
+    pub(in crate::pages) reopens: String,
 }
 
 impl Point {
@@ -207,18 +219,26 @@ impl Point {
     pub(super) fn rows(fields: &Fields) -> Vec<Self> {
         let column = |name| fields.all(name).map(|value| value.trim().to_owned()).collect::<Vec<_>>();
         let (severities, places) = (column("point-severity"), column("point-where"));
-        let texts = column("point-text").into_iter().take(MAX_POINTS).enumerate();
+        let (texts, earlier) = (column("point-text").into_iter().take(MAX_POINTS).enumerate(), column("point-reopens"));
         let at = |column: &[String], row: usize| column.get(row).cloned().unwrap_or_default();
-        texts.map(|(row, text)| Self { severity: at(&severities, row), place: at(&places, row), text }).collect()
+        let point = |(row, text)| {
+            let (severity, place, reopens) = (at(&severities, row), at(&places, row), at(&earlier, row));
+            Self { severity, place, text, reopens }
+        };
+        texts.map(point).collect()
     }
 
     fn is_empty(&self) -> bool {
-        self.place.is_empty() && self.text.is_empty()
+        self.place.is_empty() && self.text.is_empty() && self.reopens.is_empty()
     }
 
     fn json(&self) -> Value {
         let filled = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
-        json!({ "severity": filled(&self.severity), "anchor": filled(&self.place), "text": self.text })
+        // What could be done does not block.
+        let blocking = (self.severity == "could").then_some(false);
+        let (severity, anchor, reopens) = (filled(&self.severity), filled(&self.place), filled(&self.reopens));
+        let item = json!({ "severity": severity, "anchor": anchor, "text": self.text, "blocking": blocking, "reopens": reopens });
+        object(item).collect()
     }
 }
 

@@ -49,7 +49,7 @@ pub(super) fn check(choice: Option<Choice>, fields: &Fields, frame: &Frame) -> V
     }
     if choice.has_points() {
         for (row, point) in Point::rows(fields).iter().enumerate() {
-            if point.text.is_empty() && !point.place.is_empty() {
+            if point.text.is_empty() && !(point.place.is_empty() && point.reopens.is_empty()) {
                 add(format!("point-text-{row}"), t.text("mistake-point"));
             }
             if point.text.chars().count() > 4000 {
@@ -85,13 +85,24 @@ fn mistake(error: &FieldError, choice: Choice, fields: &Fields, frame: &Frame) -
         let name = match name {
             "anchor" => "where",
             "severity" => "severity",
+            "reopens" => "reopens",
             _ => "text",
         };
         Some(format!("point-{name}-{row}"))
     });
     let is_text = choice.asks().is_some_and(|asks| asks.pointer == error.pointer);
-    let field = point.unwrap_or_else(|| if is_text { choice.text_field() } else { "choice".to_owned() });
-    let id = if field == "choice" { "mistake-form" } else { "mistake-characters" };
+    let field = match (point, &*error.pointer) {
+        (Some(field), _) => field,
+        (None, "/feedback/reason") => "cause".to_owned(),
+        (None, _) if is_text => choice.text_field(),
+        (None, _) => "choice".to_owned(),
+    };
+    let id = match &*field {
+        "choice" => "mistake-form",
+        "cause" => "mistake-cause",
+        _ if &*error.code == "unknown_item" => "mistake-item",
+        _ => "mistake-characters",
+    };
     Mistake { field, text: frame.t.text(id).into_owned() }
 }
 

@@ -4,9 +4,9 @@
 use std::borrow::Cow;
 
 use crate::domain::audit::EntryView;
-use crate::domain::task::PhaseName;
 use crate::domain::task::forecast::{Forecast, Remaining};
-use crate::domain::task::status::{Ask, StageState, StageStatus, Status};
+use crate::domain::task::status::{Ask, PanelStatus, StageState, StageStatus, Status};
+use crate::domain::task::{PanelState, PhaseName};
 use crate::domain::values::party::{Party, Source};
 use crate::domain::values::text::Text;
 use crate::domain::workflow::Assurance;
@@ -93,6 +93,19 @@ pub(in crate::pages) struct Step {
     pub(in crate::pages) is_current: bool,
     /// What else there is to know.
     pub(in crate::pages) remarks: Vec<Words>,
+    /// Its panels.
+    pub(in crate::pages) panels: Vec<PanelStep>,
+}
+
+/// A panel of a stage.
+#[derive(Debug)]
+pub(in crate::pages) struct PanelStep {
+    /// The colour and the symbol.
+    pub(in crate::pages) tone: Tone,
+    /// The name.
+    pub(in crate::pages) name: String,
+    /// Its state.
+    pub(in crate::pages) state: Words,
 }
 
 impl Head {
@@ -270,9 +283,20 @@ pub(super) fn steps(loaded: &Loaded, frame: &Frame) -> Vec<Step> {
             at: stage.decided_at.as_ref().map(|at| frame.times.tag(at)),
             is_current: stage.state == StageState::Current,
             remarks: remarks.into_iter().flatten().map(|id| frame.t.text(id)).collect(),
+            panels: stage.panels.iter().map(|panel| panel_step(stage.state, panel, frame.t)).collect(),
         }
     };
     loaded.status.stages.iter().map(step).collect()
+}
+
+fn panel_step(stage: StageState, panel: &PanelStatus, t: Texts) -> PanelStep {
+    let (class, mark, words) = match (panel.state, stage) {
+        (PanelState::Approved, _) => ("done", "✓", "panel-approved"),
+        (PanelState::Open, StageState::Pending) => ("muted", "○", "stage-pending"),
+        (PanelState::Open, StageState::Current) => ("muted", "○", "panel-open"),
+        (PanelState::Open, StageState::Approved | StageState::Ended) => ("muted", "○", "panel-silent"),
+    };
+    PanelStep { tone: Tone { class, mark }, name: panel.name.as_str().to_owned(), state: t.text(words) }
 }
 
 fn state(status: &Status, stage: &StageStatus, was_approved: bool, t: Texts) -> Words {

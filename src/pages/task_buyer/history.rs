@@ -45,6 +45,8 @@ pub(in crate::pages) struct PointView {
     pub(in crate::pages) place: Option<String>,
     /// What it says.
     pub(in crate::pages) text: String,
+    /// In a submission: what became of the point, and words.
+    pub(in crate::pages) answer: Option<(Cow<'static, str>, Option<String>)>,
 }
 
 impl History {
@@ -90,12 +92,25 @@ fn row(loaded: &Loaded, entry: &EntryView, text: String, frame: &Frame) -> Row {
         let items = feedback.get("items").and_then(Value::as_array);
         row.points.extend(items.into_iter().flatten().filter_map(point));
     }
+    row.points.extend(list(entry, "shared_answers").filter_map(|answer| answered(loaded, answer, frame.t)));
     row
 }
 
 fn point(item: &Value) -> Option<PointView> {
     let text = member(item, "text")?;
-    Some(PointView { severity: member(item, "severity"), place: member(item, "anchor"), text })
+    Some(PointView { severity: member(item, "severity"), place: member(item, "anchor"), text, answer: None })
+}
+
+/// The answer to a point, with the point if its entry is among those shown.
+fn answered(loaded: &Loaded, answer: &Value, t: Texts) -> Option<PointView> {
+    let id = answer.get("item")?.as_str()?;
+    let entries = loaded.entries.iter();
+    let feedback = entries.flat_map(|entry| data(entry, "feedback").into_iter().chain(list(entry, "shared_feedback")));
+    let mut items = feedback.filter_map(|feedback| feedback.get("items")?.as_array()).flatten();
+    let asked = items.find(|item| item.get("id").and_then(Value::as_str) == Some(id)).and_then(point);
+    let how = t.text(if member(answer, "how")? == "declined" { "answer-declined" } else { "answer-done" });
+    let asked = asked.unwrap_or_else(|| PointView { severity: None, place: None, text: id.to_owned(), answer: None });
+    Some(PointView { answer: Some((how, member(answer, "text"))), ..asked })
 }
 
 /// The words of the option that an answer chose.

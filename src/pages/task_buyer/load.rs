@@ -131,7 +131,8 @@ impl Reader<'_> {
     async fn offers(&self, task: TaskId, status: &Status) -> Result<Vec<Offer>, Error> {
         let ready = status.action.iter().flat_map(|action| &action.commands);
         let offered = ready.filter_map(|ready| Some((Choice::of(ready)?, ready)));
-        let mut tries: Vec<_> = offered.map(|(choice, ready)| (choice, choice.members_of(ready))).collect();
+        let reason = status.action.as_ref().and_then(|action| action.reasons.first());
+        let mut tries: Vec<_> = offered.map(|(choice, ready)| (choice, choice.members_of(ready, reason))).collect();
         if !status.phase.is_terminal() {
             tries.push((Choice::Cancel, Choice::Cancel.smallest()));
         }

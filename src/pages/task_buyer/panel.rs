@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
-use crate::domain::task::event::{Artifact, Resolution, TimeoutAction};
-use crate::domain::task::status::{Ask, BuyerAction, RevisionUnderReview};
+use crate::domain::task::event::{Answered as How, Artifact, Resolution, TimeoutAction};
+use crate::domain::task::status::{AnsweredItem, Ask, BuyerAction, RevisionUnderReview};
 use crate::domain::values::party::{Party, Source};
+use crate::domain::workflow::Reason;
 use crate::pages::forms::Fields;
 use crate::pages::frame::Frame;
 use crate::pages::texts::Texts;
@@ -39,6 +40,8 @@ pub(in crate::pages) struct Panel {
     pub(in crate::pages) question: Option<String>,
     /// The advice that came back to a review.
     pub(in crate::pages) advice: Option<String>,
+    /// What was asked for before, and how that was answered.
+    pub(in crate::pages) answered: Vec<Answered>,
     /// When an answer is due. The distance from now stands in the head: here it would push the sentence
     /// aside as it appears.
     pub(in crate::pages) due: Option<TimeTag>,
@@ -73,8 +76,30 @@ pub(in crate::pages) struct ChoiceView {
     pub(in crate::pages) is_chosen: bool,
     /// The text that it comes with.
     pub(in crate::pages) text: Option<TextField>,
+    /// The reasons of which it names one.
+    pub(in crate::pages) cause: Option<Cause>,
     /// The points that it can have.
     pub(in crate::pages) points: Vec<PointField>,
+}
+
+/// The reasons of a stage.
+#[derive(Debug)]
+pub(in crate::pages) struct Cause {
+    /// Key, name, whether it is chosen.
+    pub(in crate::pages) options: Vec<(String, String, bool)>,
+    /// What is wrong with the choice.
+    pub(in crate::pages) mistake: Option<String>,
+}
+
+/// A point of earlier feedback, and its answer.
+#[derive(Debug)]
+pub(in crate::pages) struct Answered {
+    /// Where it is.
+    pub(in crate::pages) anchor: Option<String>,
+    /// What was asked for.
+    pub(in crate::pages) text: String,
+    /// What became of it, and words.
+    pub(in crate::pages) answer: Option<(Words, Option<String>)>,
 }
 
 /// A field for a text.
@@ -103,6 +128,8 @@ pub(in crate::pages) struct PointField {
     pub(in crate::pages) mistake: Option<String>,
     /// What is wrong with the place.
     pub(in crate::pages) place_mistake: Option<String>,
+    /// The earlier points that it can raise again: id, text, whether it is chosen.
+    pub(in crate::pages) earlier: Vec<(String, String, bool)>,
 }
 
 /// The work to decide on.
@@ -144,6 +171,7 @@ impl Panel {
             who: who(loaded, action).map(|id| t.text(id)),
             question: action.question.as_ref().map(|text| text.as_str().to_owned()),
             advice: action.advice.as_ref().map(|text| text.as_str().to_owned()),
+            answered: action.items.iter().map(|item| answered(item, t)).collect(),
             due: action.due_at.as_ref().map(|due| frame.times.tag(due)),
             silence: silence(action).map(|id| t.text(id)),
             work: action.revision.as_ref().map(|revision| Work::new(revision, frame)),
@@ -214,7 +242,8 @@ fn choice(loaded: &Loaded, offer: &Offer, filled: &Filled, (is_only, frame): (bo
         consequence: consequence::sentence(loaded, offer, frame),
         is_chosen: is_possible && (is_only || filled.fields.get("choice") == value),
         text: text_field(choice, filled, t).filter(|_| is_possible),
-        points: if choice.has_points() && is_possible { point_fields(filled, t) } else { Vec::new() },
+        cause: if is_possible { cause(loaded, choice, filled) } else { None },
+        points: if choice.has_points() && is_possible { point_fields(loaded, filled, t) } else { Vec::new() },
         is_possible,
         value,
     }
@@ -249,7 +278,8 @@ pub(super) fn text_label(choice: Choice) -> &'static str {
         Choice::Resolve(Resolution::Return) => "text-advice",
         Choice::Answer => "text-answer",
         Choice::Cancel => "text-reason",
-        Choice::Approve | Choice::Reject | Choice::Resolve(_) | Choice::Option(_) | Choice::Withdraw => "text-changes",
+        Choice::Approve => "text-remarks",
+        Choice::Reject | Choice::Resolve(_) | Choice::Option(_) | Choice::Withdraw => "text-changes",
     }
 }
 
@@ -265,12 +295,50 @@ pub(super) fn text_field(choice: Choice, filled: &Filled, t: Texts) -> Option<Te
     })
 }
 
-fn point_fields(filled: &Filled, t: Texts) -> Vec<PointField> {
+/// The reasons of which a rejection names one; none if the stage lists none.
+fn cause(loaded: &Loaded, choice: Choice, filled: &Filled) -> Option<Cause> {
+    let reasons = loaded.status.action.as_ref().map(|action| &action.reasons).filter(|reasons| !reasons.is_empty())?;
+    let chosen = filled.fields.get("cause");
+    let option = |reason: &Reason| (reason.key.to_string(), reason.name.to_string(), reason.key.as_str() == chosen);
+    choice
+        .has_points()
+        .then(|| Cause { options: reasons.iter().map(option).collect(), mistake: mistake_at(filled, "cause") })
+}
+
+fn answered(item: &AnsweredItem, t: Texts) -> Answered {
+    let answer = item.answer.as_ref().map(|answer| {
+        let id = match answer.how {
+            How::Done => "answer-done",
+            How::Declined => "answer-declined",
+        };
+        (t.text(id), answer.text.as_ref().map(ToString::to_string))
+    });
+    Answered { anchor: item.anchor.as_ref().map(ToString::to_string), text: item.text.to_string(), answer }
+}
+
+/// The earlier points that a point can raise again, each in as many words as fit in a field.
+fn earlier(loaded: &Loaded, point: &Point) -> Vec<(String, String, bool)> {
+    const SHOWN: usize = 60;
+    let items = loaded.status.action.iter().flat_map(|action| &action.items);
+    let item = |item: &AnsweredItem| {
+        let (id, text) = (item.id.to_string(), item.text.as_str());
+        let mut short: String = text.chars().take(SHOWN).collect();
+        if text.chars().nth(SHOWN).is_some() {
+            short.push('…');
+        }
+        let is_chosen = point.reopens == id;
+        (id, short, is_chosen)
+    };
+    items.map(item).collect()
+}
+
+fn point_fields(loaded: &Loaded, filled: &Filled, t: Texts) -> Vec<PointField> {
     let mut rows = Point::rows(&filled.fields);
     let wanted = rows.len().max(POINTS) + filled.more_points;
     rows.resize_with(wanted, Point::default);
     let field = |(row, point): (usize, Point)| PointField {
         title: t.with("point-number", "number", row + 1),
+        earlier: earlier(loaded, &point),
         row,
         point,
         mistake: mistake_at(filled, &format!("point-text-{row}")),

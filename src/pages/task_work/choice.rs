@@ -201,7 +201,8 @@ impl Choice {
             }
         };
         match self {
-            Self::Approve | Self::Resolve(Resolution::Approve) | Self::Withdraw | Self::Resume => {}
+            Self::Approve => members.extend(typed.remarks_of_approval()),
+            Self::Resolve(Resolution::Approve) | Self::Withdraw | Self::Resume => {}
             Self::SendBack | Self::Resolve(Resolution::Reject) => {
                 add("return_to", &typed.return_to);
                 members.insert("feedback".to_owned(), typed.feedback());
@@ -231,6 +232,7 @@ impl Choice {
             Self::HandIn => {
                 add("summary", &typed.work);
                 members.insert("artifacts".to_owned(), typed.artifacts());
+                members.insert("answers".to_owned(), typed.answers());
             }
             Self::Inform => {
                 add("message", &typed.progress);

@@ -52,7 +52,7 @@ pub(super) async fn answer(
         frame: visitor.frame(title),
         t: frame.t,
         sentences,
-        said: found.entry.as_ref().map(history::quotes).unwrap_or_default(),
+        said: found.entry.as_ref().map(|entry| history::quotes(entry, frame.t)).unwrap_or_default(),
         turn: words::turn(frame.t, &desk.task, visitor.party()),
         typed: typed.texts(frame.t),
         task: format!("/tasks/{}", desk.task.id),

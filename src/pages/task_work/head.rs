@@ -2,8 +2,9 @@
 
 use crate::app::tasks::Desk;
 use crate::domain::link::LinkState;
-use crate::domain::task::view::{QuestionView, ReviewView, TaskView};
-use crate::domain::task::{Cause, PhaseName, Verdict};
+use crate::domain::task::view::{PanelView, QuestionView, ReviewView, TaskView, VoteView};
+use crate::domain::task::{Cause, PanelState, PhaseName, Verdict};
+use crate::domain::values::id::ActorId;
 use crate::domain::values::party::{Party, Source};
 use crate::pages::session::Visitor;
 use crate::pages::texts::{Texts, written};
@@ -27,6 +28,8 @@ pub(super) struct Head {
     pub(super) votes: Vec<String>,
     /// Who has claimed the decision, and until when.
     pub(super) claims: Vec<Claimed>,
+    /// The panels of the review; none in a stage without.
+    pub(super) panels: Vec<PanelRow>,
     /// What was said about the state: by whom, and the words.
     pub(super) said: Vec<(String, Option<String>)>,
     /// The suggested answers of the open question.
@@ -50,6 +53,7 @@ impl Head {
             is_late: task.overdue,
             votes: task.review.as_ref().map_or_else(Vec::new, |review| votes(t, review)),
             claims: claim::sentences(&desk.claims.standing, visitor),
+            panels: panels(t, task),
             said: said(t, task),
             answers: task.question.iter().flat_map(|question| &question.options).map(ToString::to_string).collect(),
         }
@@ -65,6 +69,11 @@ pub(in crate::pages) fn votes(t: Texts, review: &ReviewView) -> Vec<String> {
     let (approving, rejecting) = (names(Verdict::Approved), names(Verdict::Rejected));
     let (have, want) = (approving.len(), review.needed.approvals);
     let mut sentences = Vec::new();
+    if !review.panels.is_empty() {
+        // Who sits where and who has voted is in the rows of the panels.
+        let values = [("have", review.approved_panels().into()), ("want", review.panels.len().into())];
+        return vec![t.with_all("review-panels", values).into_owned()];
+    }
     if approving.is_empty() {
         sentences.push(t.with("review-votes-none", "want", want).into_owned());
     } else {
@@ -87,6 +96,58 @@ pub(in crate::pages) fn votes(t: Texts, review: &ReviewView) -> Vec<String> {
         sentences.push(t.with_all("review-objections", values).into_owned());
     }
     sentences
+}
+
+/// A panel of the open review.
+#[derive(Clone, Debug)]
+pub(super) struct PanelRow {
+    /// Its name.
+    pub(super) name: String,
+    /// A class and a sign for its state, beside the words.
+    pub(super) mark: (&'static str, &'static str),
+    /// Its state, and how many votes it has.
+    pub(super) state: String,
+    /// Who sits in it, and what they said.
+    pub(super) people: Vec<String>,
+}
+
+fn panels(t: Texts, task: &TaskView) -> Vec<PanelRow> {
+    let Some(review) = &task.review else { return Vec::new() };
+    let row = |panel: &PanelView| {
+        let is_approved = panel.state == PanelState::Approved;
+        let count = |verdict: Verdict| {
+            let own = |vote: &&VoteView| vote.panel.as_ref() == Some(&panel.key) && vote.decision == verdict;
+            review.votes.iter().filter(own).count()
+        };
+        let id = if is_approved { "review-panel-approved" } else { "review-panel-open" };
+        let values = [("have", count(Verdict::Approved).into()), ("want", panel.needed.approvals.into())];
+        let mut state = t.with_all(id, values).into_owned();
+        let against = count(Verdict::Rejected);
+        if against > 0 {
+            let values = [("have", against.into()), ("want", panel.needed.rejections.into())];
+            state = format!("{state} {}", t.with_all("review-panel-against", values));
+        }
+        PanelRow {
+            name: panel.name.to_string(),
+            mark: if is_approved { ("done", "✓") } else { ("muted", "○") },
+            state,
+            people: panel.reviewers.iter().map(|id| seated(t, (review, panel), id)).collect(),
+        }
+    };
+    review.panels.iter().map(row).collect()
+}
+
+/// A reviewer of a panel, with what is known of their vote.
+fn seated(t: Texts, (review, panel): (&ReviewView, &PanelView), id: &ActorId) -> String {
+    let vote = review.votes.iter().find(|vote| vote.actor.id == *id);
+    let text = match vote.map(|vote| vote.decision) {
+        Some(Verdict::Approved) => "review-seat-approved",
+        Some(Verdict::Rejected) => "review-seat-rejected",
+        None if panel.eligible.contains(id) => "review-seat-open",
+        None => "review-seat-barred",
+    };
+    let who = vote.map_or_else(|| id.to_string(), |vote| words::person(&vote.actor));
+    t.with(text, "who", written(&who)).into_owned()
 }
 
 /// What was said about the present state.

@@ -61,7 +61,7 @@ impl Row {
             at: entry.recorded_at.as_ref().map(|at| frame.times.tag(at)),
             who: (actor(entry), source(t, entry.party)),
             what,
-            quotes: quotes(entry),
+            quotes: quotes(entry, t),
             note: entry.note.as_ref().map(ToString::to_string),
         })
     }
@@ -135,7 +135,7 @@ fn number(entry: &EntryView, name: &str) -> u64 {
 }
 
 /// What was said in an entry, as far as the party may read it.
-pub(super) fn quotes(entry: &EntryView) -> Vec<String> {
+pub(super) fn quotes(entry: &EntryView, t: Texts) -> Vec<String> {
     let Some(data) = &entry.data else { return Vec::new() };
     let mut quotes = Vec::new();
     for name in ["summary", "message", "reason", "question", "answer", "advice", "notes"] {
@@ -146,14 +146,24 @@ pub(super) fn quotes(entry: &EntryView) -> Vec<String> {
     for feedback in feedback {
         quotes.extend(words_of(feedback));
     }
+    let lists = ["shared_answers", "internal_answers"].into_iter().filter_map(|name| data.get(name)?.as_array());
+    quotes.extend(lists.flatten().filter_map(|answer| answer_of(answer, t)));
     quotes
+}
+
+/// An answer to an item of feedback in a line.
+fn answer_of(answer: &Value, t: Texts) -> Option<String> {
+    let member = |name: &str| answer.get(name).and_then(Value::as_str);
+    let how = t.text(if member("how")? == "declined" { "review-declined" } else { "review-done" });
+    let parts = [member("item"), Some(&*how), member("text")];
+    Some(parts.into_iter().flatten().collect::<Vec<_>>().join(" · "))
 }
 
 /// The words of a feedback: the reasons in short, then a line for each point.
 fn words_of(feedback: &Value) -> Vec<String> {
     let summary = feedback.get("summary").and_then(Value::as_str).map(ToOwned::to_owned);
     let items = feedback.get("items").and_then(Value::as_array).into_iter().flatten().map(|item| {
-        let parts = ["severity", "anchor", "text"].into_iter().filter_map(|part| item.get(part)?.as_str());
+        let parts = ["id", "severity", "anchor", "text"].into_iter().filter_map(|part| item.get(part)?.as_str());
         parts.collect::<Vec<_>>().join(" · ")
     });
     summary.into_iter().chain(items).collect()

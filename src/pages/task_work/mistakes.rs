@@ -68,20 +68,26 @@ fn texts_of(choice: Choice, typed: &Typed) -> Vec<(&'static str, &str, bool, usi
         Choice::Hold => vec![("hold", &typed.hold, true, MESSAGE)],
         Choice::Cancel => vec![("cancel", &typed.cancel, true, MESSAGE)],
         Choice::Acknowledge => vec![("remarks", &typed.remarks, false, PROSE)],
-        Choice::Approve | Choice::Resolve(Resolution::Approve) | Choice::Withdraw | Choice::Resume => Vec::new(),
+        Choice::Approve => vec![("praise", &typed.praise, false, PROSE)],
+        Choice::Resolve(Resolution::Approve) | Choice::Withdraw | Choice::Resume => Vec::new(),
     }
 }
 
 /// The mistakes that the service found in a command.
 pub(super) fn of(errors: &[FieldError], choice: Choice, typed: &Typed, t: Texts) -> Vec<Mistake> {
     let mistake = |error: &FieldError| {
-        let field = field(&error.pointer, choice, typed);
+        let field = error
+            .item
+            .map_or_else(|| field(&error.pointer, choice, typed), |item| reply_field("how", &item.to_string()));
         let id = match (&*error.code, field.trim_end_matches(|end: char| end == '-' || end.is_ascii_digit())) {
             (_, "decide") => "review-mistake-form",
+            ("unanswered", _) => "review-mistake-unanswered",
+            ("required", "why") => "review-mistake-declined",
+            ("unknown_item", _) => "review-mistake-item",
             ("required", _) => "review-mistake-required",
             ("too_long", _) => "review-mistake-long",
             ("too_many", _) => "review-mistake-many",
-            (_, "to" | "ask-to" | "return-to") => "review-mistake-select",
+            (_, "to" | "ask-to" | "return-to" | "cause") => "review-mistake-select",
             (_, "options") => "review-mistake-options",
             (_, "percent") => "review-mistake-percent",
             (_, "piece-url") => "review-mistake-url",
@@ -95,6 +101,11 @@ pub(super) fn of(errors: &[FieldError], choice: Choice, typed: &Typed, t: Texts)
     mistakes
 }
 
+/// The id of a field of the answer to an item.
+pub(super) fn reply_field(part: &str, item: &str) -> String {
+    format!("{part}-{}", item.replace('.', "-"))
+}
+
 /// The id of the field for a place in the command.
 fn field(pointer: &str, choice: Choice, typed: &Typed) -> String {
     if let Some((index, part)) = pointer.strip_prefix("/feedback/items/").and_then(|rest| rest.split_once('/')) {
@@ -102,9 +113,15 @@ fn field(pointer: &str, choice: Choice, typed: &Typed) -> String {
         let part = match part {
             "severity" => "severity",
             "anchor" => "where",
+            "reopens" => "reopens",
             _ => "text",
         };
         return row.map_or_else(|| "summary".to_owned(), |(row, _)| format!("point-{part}-{row}"));
+    }
+    if let Some((index, part)) = pointer.strip_prefix("/answers/").and_then(|rest| rest.split_once('/')) {
+        let reply = index.parse().ok().and_then(|index| typed.sent_replies().nth(index));
+        let part = if part == "text" { "why" } else { "how" };
+        return reply.map_or_else(|| "decide".to_owned(), |reply| reply_field(part, &reply.item));
     }
     if let Some((index, part)) = pointer.strip_prefix("/artifacts/").and_then(|rest| rest.split_once('/')) {
         let row = index.parse().ok().and_then(|index| typed.piece_rows().nth(index));
@@ -125,6 +142,7 @@ fn field(pointer: &str, choice: Choice, typed: &Typed) -> String {
         "/reason" if choice == Choice::Hold => "hold",
         "/reason" if choice == Choice::Cancel => "cancel",
         "/feedback" | "/feedback/summary" | "/feedback/items" => "summary",
+        "/feedback/reason" => "cause",
         "/return_to" => "return-to",
         "/to" if choice == Choice::Ask => "ask-to",
         "/to" => "to",

@@ -142,7 +142,10 @@ impl Trial<'_> {
     ) -> Result<Option<Consequence>, Problem> {
         let (app, caller) = (&self.state.app, &self.visitor.caller);
         let target = typed::target(&self.desk.task, seq_of(self.desk, choice));
-        let mut members = choice.members(&Typed::least(to, return_to), &target);
+        let stage = &self.desk.workflow.stages[self.desk.task.stage.position - 1];
+        let reason = stage.on_reject.reasons.first().map(|reason| reason.key.as_str());
+        let least = Typed::least(to, return_to).with_demands(reason, &self.desk.task.unanswered);
+        let mut members = choice.members(&least, &target);
         if let Some(actor) = &self.visitor.actor {
             members.insert("actor".to_owned(), serde_json::json!(actor));
         }

@@ -3,14 +3,15 @@
 use crate::app::tasks::Desk;
 use crate::domain::link::LinkKind;
 use crate::domain::task::PhaseName;
-use crate::domain::task::event::Resolution;
+use crate::domain::task::event::{Answered, FeedbackItem, ItemId, Resolution};
 use crate::domain::values::party::Party;
+use crate::domain::workflow::Reason;
 use crate::pages::session::Visitor;
 use crate::pages::texts::Texts;
 
 use super::choice::Choice;
 use super::consequence::Consequence;
-use super::mistakes::Mistake;
+use super::mistakes::{Mistake, reply_field};
 use super::notice::Notice;
 use super::offers::{Offer, Offers, seq_of};
 use super::typed::{MAX_PIECES, MAX_POINTS, MESSAGE, PROSE, Piece, Point, Target, Typed, target};
@@ -63,8 +64,12 @@ pub(super) struct Choosable {
     pub(super) areas: Vec<Area>,
     /// A number.
     pub(super) number: Option<Area>,
+    /// The reason.
+    pub(super) cause: Option<Select>,
     /// Its points.
     pub(super) points: Option<Points>,
+    /// The items of feedback to answer.
+    pub(super) replies: Vec<ReplyRow>,
     /// Its pieces of work.
     pub(super) pieces: Option<Pieces>,
     /// Something to tick.
@@ -76,7 +81,11 @@ pub(super) struct Choosable {
 impl Choosable {
     /// Whether there is anything to fill in.
     pub(super) fn has_fields(&self) -> bool {
-        self.select.is_some() || !self.areas.is_empty() || self.points.is_some() || self.tick.is_some()
+        self.select.is_some()
+            || !self.areas.is_empty()
+            || self.points.is_some()
+            || self.tick.is_some()
+            || !self.replies.is_empty()
     }
 }
 
@@ -143,6 +152,31 @@ pub(super) struct PointRow {
     pub(super) point: Point,
     /// What is wrong with severity, place and text.
     pub(super) mistakes: [Option<String>; 3],
+    /// The earlier items that it can raise again: id, text, whether it is chosen.
+    pub(super) earlier: Vec<(String, String, bool)>,
+    /// What is wrong with that.
+    pub(super) mistake: Option<String>,
+}
+
+/// An item of feedback to answer.
+#[derive(Debug)]
+pub(super) struct ReplyRow {
+    /// The item.
+    pub(super) item: String,
+    /// The id of the field with what became of it, and of the field with words.
+    pub(super) ids: [String; 2],
+    /// Where it is.
+    pub(super) anchor: Option<String>,
+    /// What it asks for.
+    pub(super) text: String,
+    /// Whether it must be answered.
+    pub(super) is_required: bool,
+    /// What became of it: value, text, whether it is chosen.
+    pub(super) how: Vec<(&'static str, String, bool)>,
+    /// The answer in words.
+    pub(super) words: String,
+    /// What is wrong with the two.
+    pub(super) mistakes: [Option<String>; 2],
 }
 
 /// The pieces of work.
@@ -244,7 +278,9 @@ impl Builder<'_> {
             select: self.select(offer),
             areas: self.areas(choice),
             number: (choice == Choice::Inform).then(|| self.area("percent", "review-percent", (&typed.percent, 3, 1))),
+            cause: self.cause(choice),
             points: choice.returns().then(|| self.points()),
+            replies: if choice == Choice::HandIn { self.replies() } else { Vec::new() },
             pieces: choice.has_pieces().then(|| self.pieces()),
             tick: self.tick(choice),
             answers: if choice == Choice::Answer { self.answers() } else { Vec::new() },
@@ -274,10 +310,10 @@ impl Builder<'_> {
         let typed = &self.filled.typed;
         let (name, label, is_ticked) = match choice {
             Choice::SendBack | Choice::Resolve(Resolution::Reject) => ("share", "review-share", typed.share),
+            Choice::Approve => ("praise-share", "review-praise-share", typed.praise_share),
             Choice::Ask => ("ask-share", "review-share", typed.ask_share),
             Choice::Cancel if self.visitor.party() == Party::Platform => ("at-once", "review-at-once", typed.at_once),
-            Choice::Approve
-            | Choice::Escalate
+            Choice::Escalate
             | Choice::Resolve(_)
             | Choice::Answer
             | Choice::Withdraw
@@ -316,6 +352,50 @@ impl Builder<'_> {
         let options: Vec<_> = parties.chain(stages).map(|(value, text)| (value == **chosen, value, text)).collect();
         let options = options.into_iter().map(|(is_chosen, value, text)| (value, text, is_chosen)).collect();
         Some(Select { name, label: t.text(label).into_owned(), options, mistake: self.mistake(name) })
+    }
+
+    /// The reasons of the stage, if it has any.
+    fn cause(&self, choice: Choice) -> Option<Select> {
+        let reasons = &self.desk.workflow.stages[self.desk.task.stage.position - 1].on_reject.reasons;
+        if reasons.is_empty() || !choice.returns() {
+            return None;
+        }
+        let chosen = &self.filled.typed.cause;
+        let none = (String::new(), self.t.text("review-cause-choose").into_owned(), chosen.is_empty());
+        let option = |reason: &Reason| {
+            let key = reason.key.to_string();
+            (key.clone(), reason.name.to_string(), *chosen == key)
+        };
+        let options = std::iter::once(none).chain(reasons.iter().map(option)).collect();
+        let label = self.t.text("review-cause").into_owned();
+        Some(Select { name: "cause", label, options, mistake: self.mistake("cause") })
+    }
+
+    /// The items of the feedback that returned the task.
+    fn items(&self) -> impl Iterator<Item = (ItemId, &FeedbackItem)> {
+        let returned = self.desk.task.feedback.iter().flat_map(|returned| &returned.feedback);
+        returned.flat_map(|feedback| &feedback.items).filter_map(|item| Some((item.id?, item)))
+    }
+
+    fn replies(&self) -> Vec<ReplyRow> {
+        let row = |(id, item): (ItemId, &FeedbackItem)| {
+            let (typed, id) = (&self.filled.typed, (id, id.to_string()));
+            let reply = typed.replies.iter().find(|reply| reply.item == id.1).cloned().unwrap_or_default();
+            let ids = ["how", "why"].map(|part| reply_field(part, &id.1));
+            ReplyRow {
+                anchor: item.anchor.as_ref().map(ToString::to_string),
+                text: item.text.to_string(),
+                is_required: self.desk.task.unanswered.contains(&id.0),
+                how: [Answered::Done, Answered::Declined]
+                    .map(|how| (how.as_str(), words::answered(self.t, how), reply.how == how.as_str()))
+                    .into(),
+                words: reply.text,
+                mistakes: [0, 1].map(|part: usize| self.mistake(&ids[part])),
+                item: id.1,
+                ids,
+            }
+        };
+        self.items().map(row).collect()
     }
 
     fn in_flight(&self) -> Select {
@@ -362,7 +442,8 @@ impl Builder<'_> {
             Choice::Hold => vec![self.area("hold", "review-hold-reason", (&typed.hold, MESSAGE, 2))],
             Choice::Cancel => vec![self.area("cancel", "review-cancel-reason", (&typed.cancel, MESSAGE, 2))],
             Choice::Acknowledge => vec![self.area("remarks", "review-remarks", (&typed.remarks, PROSE, 3))],
-            Choice::Approve | Choice::Resolve(Resolution::Approve) | Choice::Withdraw | Choice::Resume => Vec::new(),
+            Choice::Approve => vec![self.area("praise", "review-praise", (&typed.praise, PROSE, 2))],
+            Choice::Resolve(Resolution::Approve) | Choice::Withdraw | Choice::Resume => Vec::new(),
         }
     }
 
@@ -377,6 +458,8 @@ impl Builder<'_> {
             row,
             point: point.clone(),
             mistakes: ["severity", "where", "text"].map(|part| self.mistake(&format!("point-{part}-{row}"))),
+            earlier: self.items().map(|(id, item)| earlier(id, item, point)).collect(),
+            mistake: self.mistake(&format!("point-reopens-{row}")),
         };
         Points {
             rows: typed.points.iter().enumerate().map(row).collect(),
@@ -412,6 +495,17 @@ impl Builder<'_> {
         let found = self.filled.mistakes.iter().find(|mistake| mistake.field == field);
         found.map(|mistake| mistake.text.clone())
     }
+}
+
+/// An earlier item as a value of a field, in as many words as fit there.
+fn earlier(id: ItemId, item: &FeedbackItem, point: &Point) -> (String, String, bool) {
+    const SHOWN: usize = 60;
+    let mut text: String = item.text.as_str().chars().take(SHOWN).collect();
+    if item.text.as_str().chars().nth(SHOWN).is_some() {
+        text.push('…');
+    }
+    let id = id.to_string();
+    (id.clone(), format!("{id} {text}"), point.reopens == id)
 }
 
 /// Whether the visitor has an inbox to go back to.

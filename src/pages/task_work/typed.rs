@@ -2,10 +2,12 @@
 
 use serde_json::{Value, json};
 
+use crate::domain::task::event::ItemId;
+use crate::domain::task::limits::MAX_ANSWERS;
 use crate::domain::task::view::TaskView;
 use crate::domain::values::party::Party;
 use crate::pages::forms::Fields;
-use crate::pages::texts::Texts;
+use crate::pages::texts::{Texts, written};
 
 /// The rows of points that a form has at first.
 const FIRST_POINTS: usize = 3;
@@ -16,6 +18,9 @@ pub(super) const MAX_PIECES: usize = 50;
 /// The most points of a feedback.
 pub(super) const MAX_POINTS: usize = 100;
 
+/// The severity of a point that does not block.
+pub(super) const COULD: &str = "could";
+
 /// The most characters of long texts.
 pub(super) const PROSE: usize = 4000;
 /// The most characters of what every party reads.
@@ -23,17 +28,24 @@ pub(super) const MESSAGE: usize = 500;
 
 /// What somebody typed, as it stands in the fields.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a box of a form")]
 pub(super) struct Typed {
     /// The value of the choice.
     pub(super) choice: String,
     /// The stage to send back to.
     pub(super) return_to: String,
+    /// The key of the reason.
+    pub(super) cause: String,
     /// The reasons in short.
     pub(super) summary: String,
     /// The points.
     pub(super) points: Vec<Point>,
     /// Whether the buyer may read the feedback.
     pub(super) share: bool,
+    /// The remarks of an approval.
+    pub(super) praise: String,
+    /// Whether the buyer may read them.
+    pub(super) praise_share: bool,
     /// The party that an escalation goes to.
     pub(super) to: String,
     /// The question of an escalation.
@@ -60,6 +72,8 @@ pub(super) struct Typed {
     pub(super) work: String,
     /// The pieces of work.
     pub(super) pieces: Vec<Piece>,
+    /// The answers to feedback.
+    pub(super) replies: Vec<Reply>,
     /// What the buyer is told about the progress.
     pub(super) progress: String,
     /// The progress in percent.
@@ -98,6 +112,19 @@ pub(super) struct Point {
     pub(super) anchor: String,
     /// What it is.
     pub(super) text: String,
+    /// The id of the earlier item that it raises again.
+    pub(super) reopens: String,
+}
+
+/// The answer to an item of feedback.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Reply {
+    /// The id of the item.
+    pub(super) item: String,
+    /// What became of it.
+    pub(super) how: String,
+    /// The answer in words.
+    pub(super) text: String,
 }
 
 /// A piece of work, by reference.
@@ -123,8 +150,17 @@ impl Piece {
 }
 
 impl Point {
+    /// The point as the API takes it. What could be done does not block.
+    fn as_item(&self) -> Value {
+        let members =
+            [("severity", &self.severity), ("anchor", &self.anchor), ("text", &self.text), ("reopens", &self.reopens)];
+        let texts = members.into_iter().filter_map(|(name, text)| Some((name.to_owned(), filled(text)?.into())));
+        let blocking = (filled(&self.severity) == Some(COULD)).then(|| ("blocking".to_owned(), false.into()));
+        Value::Object(texts.chain(blocking).collect())
+    }
+
     fn is_empty(&self) -> bool {
-        [&self.severity, &self.anchor, &self.text].iter().all(|text| text.trim().is_empty())
+        [&self.severity, &self.anchor, &self.text, &self.reopens].iter().all(|text| text.trim().is_empty())
     }
 }
 
@@ -144,6 +180,9 @@ impl Typed {
             summary: get("summary"),
             points: points(fields),
             share: fields.has("share"),
+            cause: get("cause"),
+            praise: get("praise"),
+            praise_share: fields.has("praise-share"),
             to: get("to"),
             reason: get("reason"),
             advice: get("advice"),
@@ -157,6 +196,7 @@ impl Typed {
             option: get("option"),
             work: get("work-summary"),
             pieces: pieces(fields),
+            replies: replies(fields),
             progress: get("progress"),
             percent: get("percent"),
             hold: get("hold"),
@@ -187,6 +227,36 @@ impl Typed {
             in_flight: "discarded".to_owned(),
             ..Self::default()
         }
+    }
+
+    /// The same with what a stage and a return demand: a reason, and answers.
+    pub(super) fn with_demands(self, reason: Option<&str>, unanswered: &[ItemId]) -> Self {
+        let done = |item: &ItemId| Reply { item: item.to_string(), how: "done".to_owned(), text: String::new() };
+        let replies = unanswered.iter().map(done).collect();
+        Self { cause: reason.unwrap_or_default().to_owned(), replies, ..self }
+    }
+
+    /// The answers that are sent, as the API takes them.
+    pub(super) fn answers(&self) -> Value {
+        let answer = |reply: &Reply| {
+            let mut answer = json!({ "item": reply.item, "how": reply.how });
+            if let Some(text) = filled(&reply.text) {
+                answer["text"] = text.into();
+            }
+            answer
+        };
+        self.sent_replies().map(answer).collect()
+    }
+
+    /// The answers that are sent: those that say what became of the item, or say something.
+    pub(super) fn sent_replies(&self) -> impl Iterator<Item = &Reply> {
+        self.replies.iter().filter(|reply| !reply.how.is_empty() || filled(&reply.text).is_some())
+    }
+
+    /// The member with the remarks of an approval, as the API takes it; none if nothing was typed.
+    pub(super) fn remarks_of_approval(&self) -> Option<(String, Value)> {
+        let feedback = |summary| json!({ "summary": summary, "share_with_buyer": self.praise_share });
+        filled(&self.praise).map(|summary| ("feedback".to_owned(), feedback(summary)))
     }
 
     /// The same with room for more points.
@@ -224,12 +294,10 @@ impl Typed {
         if let Some(summary) = filled(&self.summary) {
             feedback["summary"] = summary.into();
         }
-        let items = self.rows().map(|(_, point)| {
-            let members = [("severity", &point.severity), ("anchor", &point.anchor), ("text", &point.text)];
-            let members = members.into_iter().filter_map(|(name, text)| Some((name.to_owned(), filled(text)?.into())));
-            Value::Object(members.collect())
-        });
-        feedback["items"] = items.collect();
+        if let Some(reason) = filled(&self.cause) {
+            feedback["reason"] = reason.into();
+        }
+        feedback["items"] = self.rows().map(|(_, point)| point.as_item()).collect();
         feedback
     }
 
@@ -242,6 +310,7 @@ impl Typed {
     pub(super) fn texts(&self, t: Texts) -> Vec<(String, String)> {
         let one = |label: &str, text: &str| Some((t.text(label).into_owned(), filled(text)?.to_owned()));
         let mut texts: Vec<_> = [one("review-summary", &self.summary)].into_iter().flatten().collect();
+        texts.extend(one("review-praise", &self.praise));
         texts.extend(self.rows().map(|(row, point)| {
             let parts: Vec<&str> =
                 [&point.severity, &point.anchor, &point.text].into_iter().filter_map(|text| filled(text)).collect();
@@ -262,6 +331,13 @@ impl Typed {
             one("review-remarks", &self.remarks),
         ];
         texts.extend(rest.into_iter().flatten());
+        let replies = self.replies.iter().filter_map(|reply| {
+            Some((
+                t.with("review-reply-to", "item", written(&reply.item)).into_owned(),
+                filled(&reply.text)?.to_owned(),
+            ))
+        });
+        texts.extend(replies);
         texts.extend(self.piece_rows().map(|(row, piece)| {
             let parts: Vec<&str> = piece.texts().into_iter().filter_map(filled).collect();
             (t.with("review-piece", "number", row + 1).into_owned(), parts.join("\n"))
@@ -272,17 +348,30 @@ impl Typed {
 
 /// The rows of points: each has all three fields, so that they pair by their order.
 fn points(fields: &Fields) -> Vec<Point> {
-    let texts = fields.all("point-text");
-    let places = fields.all("point-where").map(Some).chain(std::iter::repeat(None));
-    let severities = fields.all("point-severity").map(Some).chain(std::iter::repeat(None));
-    let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
-    let rows = texts.zip(places.zip(severities)).take(MAX_POINTS);
-    let mut points: Vec<Point> = rows
-        .map(|(what, (place, severity))| Point { severity: text(severity), anchor: text(place), text: what.to_owned() })
-        .collect();
+    let column = |name: &str| fields.all(name).map(str::to_owned).collect::<Vec<_>>();
+    let [severities, places, texts, earlier] =
+        ["point-severity", "point-where", "point-text", "point-reopens"].map(column);
+    let at = |column: &[String], row: usize| column.get(row).cloned().unwrap_or_default();
+    let point = |row: usize| Point {
+        severity: at(&severities, row),
+        anchor: at(&places, row),
+        text: at(&texts, row),
+        reopens: at(&earlier, row),
+    };
+    let mut points: Vec<Point> = (0..texts.len().min(MAX_POINTS)).map(point).collect();
     let rows = points.len().max(FIRST_POINTS);
     points.resize(rows, Point::default());
     points
+}
+
+/// The answers, each in fields that its item names.
+fn replies(fields: &Fields) -> Vec<Reply> {
+    let reply = |item: &str| Reply {
+        item: item.to_owned(),
+        how: fields.get(&format!("how-{item}")).to_owned(),
+        text: fields.get(&format!("why-{item}")).to_owned(),
+    };
+    fields.all("reply").take(MAX_ANSWERS).map(reply).collect()
 }
 
 /// The rows of pieces of work: each has all three fields, so that they pair by their order.

@@ -1,16 +1,19 @@
 //! What the desk shows beside the forms: the feedback that came back, the work, the times, the
 //! workflow.
 
+use std::borrow::Cow;
 use std::fmt::Debug;
 
 use sha2::{Digest as _, Sha256};
 
 use crate::app::tasks::Desk;
 use crate::domain::audit::EntryView;
-use crate::domain::task::event::{Artifact, Feedback};
+use crate::domain::task::event::{Answer, Artifact, Feedback};
 use crate::domain::task::notes::Submitted;
 use crate::domain::task::status::StageState;
+use crate::domain::task::view::StageView;
 use crate::domain::values::party::Party;
+use crate::domain::workflow::{Approvals, Stage};
 use crate::pages::frame::Frame;
 use crate::pages::texts::{Texts, written};
 use crate::pages::times::TimeTag;
@@ -50,6 +53,10 @@ pub(super) struct Todo {
     pub(super) anchor: Option<String>,
     /// What it is.
     pub(super) text: String,
+    /// Its id, by which it is answered and raised again; empty if it has none.
+    pub(super) id: String,
+    /// The answer: what became of it, and words.
+    pub(super) answer: Option<(String, Option<String>)>,
 }
 
 impl CameBack {
@@ -58,6 +65,8 @@ impl CameBack {
         let returned = desk.task.feedback.as_ref()?;
         let stage = words::stage(&desk.workflow, returned.stage.as_str());
         let values = [("stage", written(&stage)), ("round", returned.round.into())];
+        let answer =
+            |answer: &Answer| (words::answered(frame.t, answer.how), answer.text.as_ref().map(ToString::to_string));
         let points = returned.feedback.iter().flat_map(|feedback: &Feedback| &feedback.items).zip(1..);
         let mut points: Vec<Todo> = points
             .map(|(item, index)| Todo {
@@ -65,6 +74,8 @@ impl CameBack {
                 severity: item.severity.as_ref().map(ToString::to_string),
                 anchor: item.anchor.as_ref().map(ToString::to_string),
                 text: item.text.to_string(),
+                id: item.id.map(|id| id.to_string()).unwrap_or_default(),
+                answer: returned.answers.iter().find(|answer| Some(answer.item) == item.id).map(answer),
             })
             .collect();
         points.sort_by_key(|point| point.severity.as_deref() != Some("must"));
@@ -227,7 +238,7 @@ pub(super) struct Step {
 /// The stages of the workflow with where the task is.
 pub(super) fn steps(desk: &Desk, t: Texts) -> Vec<Step> {
     let stages = desk.workflow.stages.iter().zip(&desk.task.stages);
-    let step = |(stage, now): (&crate::domain::workflow::Stage, &crate::domain::task::view::StageView)| {
+    let step = |(stage, now): (&Stage, &StageView)| {
         let (sign, state) = match now.state {
             StageState::Approved => ("✓", t.text("review-stage-approved")),
             StageState::Current => ("◉", t.with("review-stage-current", "round", now.rounds)),
@@ -235,7 +246,7 @@ pub(super) fn steps(desk: &Desk, t: Texts) -> Vec<Step> {
             StageState::Ended => ("■", t.text("review-stage-ended")),
         };
         let rule = match stage.reviewer {
-            Party::Partner => t.with("review-rule-partner", "approvals", stage.quorum().approvals),
+            Party::Partner => decided_by(stage, t),
             Party::Platform => t.text("review-rule-platform"),
             Party::Buyer => t.text("review-rule-buyer"),
         };
@@ -248,4 +259,16 @@ pub(super) fn steps(desk: &Desk, t: Texts) -> Vec<Step> {
         }
     };
     stages.map(step).collect()
+}
+
+/// Who of the partner decides a stage.
+fn decided_by(stage: &Stage, t: Texts) -> Cow<'static, str> {
+    if !stage.panels().is_empty() {
+        return t.with("review-rule-panels", "panels", stage.panels().len());
+    }
+    match stage.groups().next().map(|group| group.approvals) {
+        Some(Approvals::All) => t.with("review-rule-all", "people", stage.reviewers().count()),
+        Some(Approvals::Votes(approvals)) => t.with("review-rule-partner", "approvals", approvals),
+        None => t.with("review-rule-partner", "approvals", 1_u32),
+    }
 }

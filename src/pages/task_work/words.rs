@@ -1,6 +1,7 @@
 //! Words that several parts of the desk use: people, parties, stages, the turn, reasons.
 
 use crate::domain::task::PhaseName;
+use crate::domain::task::event::Answered;
 use crate::domain::task::view::TaskView;
 use crate::domain::values::party::{Actor, Party};
 use crate::domain::workflow::Workflow;
@@ -99,6 +100,15 @@ pub(in crate::pages) fn reason(code: Code) -> &'static str {
 /// Why a person may not vote to approve, within the list of the review.
 pub(in crate::pages) fn quoted(t: Texts, id: &str, name: &str, text: &str) -> String {
     t.with(id, name, written(text)).into_owned()
+}
+
+/// What became of an item of feedback.
+pub(super) fn answered(t: Texts, how: Answered) -> String {
+    let id = match how {
+        Answered::Done => "review-done",
+        Answered::Declined => "review-declined",
+    };
+    t.text(id).into_owned()
 }
 
 /// A length of time, in days and hours.

@@ -1,6 +1,7 @@
 //! Who has taken a task to decide on. Rows that no longer count stay until the next claim.
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -80,16 +81,16 @@ pub async fn renew(pool: &Pool, take: &Take<'_>) -> Result<bool, Error> {
 }
 
 /// Takes a free one of `seats`; `false` if there is none, or another claim came first.
-pub async fn take(pool: &Pool, take: &Take<'_>, seats: u32) -> Result<bool, Error> {
+pub async fn take(pool: &Pool, take: &Take<'_>, seats: &RangeInclusive<u32>) -> Result<bool, Error> {
     let Take { task_id, party, target, actor, at, until } = take;
     let taken = sqlx::query!(
         "insert into claims (task_id, seat, party, stage, round, escalation, actor, actor_key, claimed_at, lease_until)
-         select $1, free.seat, $3, $4, $5, $6, $7::text::json, $8, $9, $10 from generate_series(1, $2::integer) as free (seat)
+         select $1, free.seat, $3, $4, $5, $6, $7::text::json, $8, $9, $10 from generate_series($2::integer, $11::integer) as free (seat)
          where not exists (select from claims where claims.task_id = $1 and claims.seat = free.seat)
          order by free.seat limit 1
          on conflict do nothing",
         task_id.0,
-        int(seats),
+        int(*seats.start()),
         party.as_str(),
         target.stage.as_str(),
         int(target.round),
@@ -97,17 +98,20 @@ pub async fn take(pool: &Pool, take: &Take<'_>, seats: u32) -> Result<bool, Erro
         to_json(actor),
         actor.id.key(),
         at.utc(),
-        until.utc()
+        until.utc(),
+        int(*seats.end())
     );
     Ok(taken.execute(pool).await?.rows_affected() > 0)
 }
 
-/// Frees the seat whose claim ends first.
-pub async fn remove_first_to_end(pool: &Pool, task: TaskId) -> Result<(), Error> {
+/// Frees that of `seats` whose claim ends first.
+pub async fn remove_first_to_end(pool: &Pool, task: TaskId, seats: &RangeInclusive<u32>) -> Result<(), Error> {
     let removed = sqlx::query!(
         "delete from claims where task_id = $1
-             and seat = (select seat from claims where task_id = $1 order by lease_until, seat limit 1)",
-        task.0
+             and seat = (select seat from claims where task_id = $1 and seat between $2 and $3 order by lease_until, seat limit 1)",
+        task.0,
+        int(*seats.start()),
+        int(*seats.end())
     );
     removed.execute(pool).await?;
     Ok(())

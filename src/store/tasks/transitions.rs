@@ -17,6 +17,7 @@ use crate::domain::values::id::{BuyerId, PartnerId};
 use crate::store::db::session::Session;
 use crate::store::{Error, Pool};
 
+mod facts;
 mod prepared;
 mod statements;
 

@@ -139,7 +139,7 @@ async fn submit_as(parties: &Parties, task: &str, spelling: &str) {
         bound: false,
         admitted: true,
     };
-    let work = WorkSubmitted { summary: Prose::parse("A draft.").ok(), artifacts: Vec::new() };
+    let work = WorkSubmitted { summary: Prose::parse("A draft.").ok(), artifacts: Vec::new(), answers: Vec::new() };
     let meta = Meta { id: Some(CommandId(ids::new())), ..Meta::new(sender) };
     let command = Command::new(meta, Action::WorkSubmitted(work)).unwrap();
     let digest = [0; 32];

@@ -87,7 +87,7 @@ async fn scripts_are_read_strictly() {
         }
         json!({ "scripts": [script] })
     };
-    let feedback = json!({ "summary": "Good." });
+    let feedback = json!({ "summary": "Good.", "items": [{ "id": "4.1", "text": "A comma." }] });
     let table = [
         (json!({}), "/scripts", "required", "is required"),
         (
@@ -100,9 +100,9 @@ async fn scripts_are_read_strictly() {
         (with(&json!({ "stage": "../x" })), "/scripts/0/stage", "invalid_value", "must be 1 to 64"),
         (
             with(&json!({ "feedback": feedback })),
-            "/scripts/0/feedback",
+            "/scripts/0/feedback/items/0/id",
             "not_allowed",
-            "is for `reject` and `escalate` only",
+            "must not be sent: the service gives each item its id",
         ),
         (with(&json!({ "by": "u-anna" })), "/scripts/0/by", "unknown_field", "is unknown"),
         (json!({ "scripts": vec![script.clone(); 101] }), "/scripts", "too_many", "must have at most 100 items"),

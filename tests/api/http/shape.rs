@@ -109,6 +109,10 @@ fn every_union_of_objects_says_which_alternative_it_is() {
         if all.len() == 2 && all[1]["type"] == "null" {
             return;
         }
+        if all.iter().all(|alternative| alternative["type"].is_string() && alternative["type"] != "object") {
+            // A number or a word: its type says which.
+            return;
+        }
         unions += 1;
         let member = object["discriminator"]["propertyName"].as_str().unwrap_or_else(|| panic!("{place}"));
         let mapping = object["discriminator"]["mapping"].as_object().unwrap();
@@ -168,7 +172,7 @@ fn words_in_answers_may_grow() {
                 assert!(object["type"] == "string" && !closed && !sent.contains(name), "{place}");
             }
             let words = object["enum"].as_array().map_or(2, Vec::len);
-            assert!(words > 1, "{place}: one word is a const");
+            assert!(words > 1 || place.contains("/oneOf"), "{place}: one word is a const");
         });
     }
     assert!(open > 20, "only {open} words may grow");

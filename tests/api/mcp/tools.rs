@@ -9,7 +9,7 @@ use crate::harness::parties::{DEMO, Parties, new_id, text};
 
 use super::world::Agent;
 
-const READ: [&str; 4] = ["get_task", "list_tasks", "wait", "why"];
+const READ: [&str; 5] = ["get_analytics", "get_task", "list_tasks", "wait", "why"];
 const WORK: [&str; 5] = ["acknowledge_cancellation", "answer", "ask", "post_update", "submit_work"];
 const DEFINE: [&str; 3] = ["check_workflow", "register_workflow", "simulate_workflow"];
 
@@ -128,12 +128,41 @@ async fn feedback_becomes_a_list_of_work() {
     assert_eq!(
         list,
         json!([
-            { "stage": "legal", "written_by_reviewer": { "text": "Clause 4 promises too much." } },
-            { "stage": "legal", "written_by_reviewer": { "text": "Remove the last sentence.", "severity": "blocking",
-                "anchor": "contract.pdf#page=3" } },
-            { "stage": "legal", "written_by_reviewer": { "text": "A typo." } },
+            { "stage": "legal", "must_answer": false, "written_by_reviewer": { "text": "Clause 4 promises too much." } },
+            { "stage": "legal", "item": "7.1", "must_answer": false, "written_by_reviewer": { "text": "Remove the last sentence.",
+                "severity": "blocking", "anchor": "contract.pdf#page=3", "blocking": true } },
+            { "stage": "legal", "item": "7.2", "must_answer": false, "written_by_reviewer": { "text": "A typo.", "blocking": true } },
         ])
     );
+}
+
+#[tokio::test]
+async fn an_agent_answers_the_items_that_a_refusal_names() {
+    let parties = Parties::start().await;
+    let definition = json!({ "name": "Strict", "stages": [{ "key": "a", "name": "A", "buyer_label": "In A",
+        "submission": "required", "on_reject": { "answers": "required" } }] });
+    parties.register("strict", &definition).await;
+    let (agent, anna) = (Agent::worker(&parties).await, Agent::reviewer(&parties, "u-anna").await);
+    let task = parties.open("strict").await;
+    let work = json!({ "task_id": task, "summary": "A draft." });
+    agent.done("submit_work", work.clone()).await;
+    let feedback = json!({ "summary": "Not yet.", "items": [{ "text": "The price." }, { "text": "The date." }] });
+    anna.done("reject", json!({ "task_id": task, "stage": "a", "round": 1, "revision": 1, "feedback": feedback }))
+        .await;
+    let list = agent.done("get_task", json!({ "task_id": task })).await["work_list"].clone();
+    assert_eq!((&list[1]["item"], &list[1]["must_answer"]), (&json!("4.1"), &json!(true)));
+    let problem = agent.refused("submit_work", work.clone(), "unanswered_feedback").await;
+    let named: Vec<&Value> = problem["errors"].as_array().unwrap().iter().map(|error| &error["item"]).collect();
+    assert_eq!(named, ["4.1", "4.2"]);
+    let answers =
+        json!([{ "item": "4.1", "how": "done" }, { "item": "4.2", "how": "declined", "text": "It is not fixed." }]);
+    let done = agent.done("submit_work", with(work, &json!({ "answers": answers }))).await;
+    assert_eq!(done["task"]["phase"], "in_review");
+    let list = anna.done("get_task", json!({ "task_id": task })).await["work_list"].clone();
+    assert_eq!((&list[1]["answer"], &list[2]["answer"]), (&answers[0], &answers[1]));
+    let described = &anna.tools().await["reject"]["inputSchema"]["properties"]["feedback"]["properties"]["items"];
+    let item = &described["items"]["properties"];
+    assert!(item.get("id").is_none() && item.get("reopens").is_some(), "an id is given out: {described}");
 }
 
 #[tokio::test]

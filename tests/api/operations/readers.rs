@@ -98,6 +98,12 @@ fn query(world: &World, operation: &Operation, caller: &Client) -> String {
     match operation.id.as_str() {
         "get_log_consistency" => "?from=1".to_owned(),
         "get_why" if caller.credential != world.parties.buyer.credential => "?actor=u-anna".to_owned(),
+        "get_workflow_analytics" => {
+            let span = "?from=2027-01-01T00:00:00Z&until=2027-02-01T00:00:00Z";
+            let partner = format!("&partner_id={}", world.parties.partner_id);
+            let is_platform = caller.credential == world.parties.platform.credential;
+            format!("{span}{}", if is_platform { partner.as_str() } else { "" })
+        }
         "export_tasks" => format!("?partner_id={}", world.parties.partner_id),
         _ => String::new(),
     }

@@ -45,6 +45,10 @@ async fn the_serving_role_changes_nothing_that_was_recorded() {
         "truncate webhook_deliveries",
         "update webhook_notices set reason = reason",
         "delete from webhook_notices",
+        "update stage_facts set rounds = 1",
+        "delete from stage_facts",
+        "truncate stage_facts",
+        "delete from stage_facts_start",
     ] {
         assert_denied(&world.db.pool, statement).await;
     }

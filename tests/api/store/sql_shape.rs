@@ -13,7 +13,7 @@ use crate::harness::database::TestDb;
 use crate::harness::parties::Parties;
 
 /// The searches over many tasks. They fan out on a distributed engine, so there are few, and they take no locks.
-const SEARCHES: [&str; 33] = [
+const SEARCHES: [&str; 34] = [
     "backlogs of an owner",
     "overdue tasks",
     "tasks at a stage",
@@ -25,6 +25,7 @@ const SEARCHES: [&str; 33] = [
     "due",
     "due deliveries",
     "due deliveries of endpoints",
+    "facts of closed tasks",
     "failed deliveries of an endpoint",
     "feed",
     "finished tasks of a version",

@@ -191,14 +191,17 @@ pub fn with_id(command: &Command, id: CommandId) -> Command {
 
 pub fn submit() -> Command {
     let summary = Prose::parse("The work, \"quoted\", \u{1f600}").ok();
-    let submit =
-        command(Party::Partner, "u-writer", Action::WorkSubmitted(WorkSubmitted { summary, artifacts: vec![] }));
+    let submit = command(
+        Party::Partner,
+        "u-writer",
+        Action::WorkSubmitted(WorkSubmitted { summary, artifacts: vec![], answers: vec![] }),
+    );
     let meta = Meta { revision: None, ..submit.meta().clone() };
     Command::new(meta, submit.action().clone()).unwrap()
 }
 
 pub fn approve(actor: &str) -> Command {
-    command(Party::Partner, actor, Action::StageApproved(StageApproved {}))
+    command(Party::Partner, actor, Action::StageApproved(StageApproved::default()))
 }
 
 pub fn escalate() -> Command {

@@ -2,12 +2,15 @@
 //! next one sees it.
 
 use crate::domain::task::command::Meta;
-use crate::domain::task::event::{Event, Fact, Feedback, Opened, QuestionEnd, StageEscalated, StageRejected};
+use crate::domain::task::event::{
+    Event, Fact, Feedback, GivenItem, Opened, QuestionEnd, StageEscalated, StageRejected,
+};
 use crate::domain::task::refusal::Refusal;
+use crate::domain::task::seats;
 use crate::domain::task::snapshot::Snapshot;
 use crate::domain::task::status::Status;
 use crate::domain::task::{ActorTag, Cause, Outcome, Phase, TagSecret, Task, Verdict, Vote};
-use crate::domain::values::id::StageKey;
+use crate::domain::values::id::{PanelKey, StageKey};
 use crate::domain::values::party::{ActorRef, Party, Sender, Source};
 use crate::domain::values::time::Time;
 use crate::domain::workflow::{OnExhausted, Stage, Submission, Workflow};
@@ -89,6 +92,11 @@ impl<'a> Draft<'a> {
         &self.snapshot().task
     }
 
+    /// The `seq` of the next event.
+    pub(super) fn next_seq(&self) -> u64 {
+        self.expected_version + 1 + self.events.len() as u64
+    }
+
     pub(super) fn stage(&self) -> &'a Stage {
         self.task().stage_in(self.workflow)
     }
@@ -122,7 +130,7 @@ impl<'a> Draft<'a> {
 
     fn record(&mut self, fact: Fact, by: By, place: Option<(StageKey, u32)>) {
         let first = self.events.is_empty();
-        let seq = self.expected_version + 1 + self.events.len() as u64;
+        let seq = self.next_seq();
         let sender = self.sender.as_ref().filter(|_| by == By::Sender);
         let meta = self.meta.filter(|_| first);
         let (stage, round) = place.unzip();
@@ -168,19 +176,12 @@ impl<'a> Draft<'a> {
         self.ensure_quorum();
     }
 
-    /// Escalates a review whose named reviewers cannot reach the quorum to the first of
-    /// `escalation.to`.
+    /// Escalates a review whose named reviewers, or those of a panel, cannot reach the approvals that
+    /// are needed, to the first of `escalation.to`.
     pub(super) fn ensure_quorum(&mut self) {
-        let (stage, task) = (self.stage(), self.task());
-        if !matches!(task.phase, Phase::InReview(_)) || stage.reviewers().is_empty() {
-            return;
-        }
-        let may = stage.reviewers().iter().filter(|id| {
-            let actor = ActorRef { party: Party::Partner, id: (*id).clone() };
-            bar(self.workflow, task, &actor).is_none()
-        });
-        if may.count() < stage.quorum().approvals as usize {
-            self.escalate(stage.default_escalation(), Cause::NoQuorum, By::Service);
+        let task = self.task();
+        if matches!(task.phase, Phase::InReview(_)) && seats::is_short(self.workflow, task) {
+            self.escalate(self.stage().default_escalation(), Cause::NoQuorum, By::Service);
         }
     }
 
@@ -210,10 +211,12 @@ impl<'a> Draft<'a> {
         let counted: Vec<&Vote> = self.votes(Verdict::Approved).filter(|vote| Some(&vote.actor) != resolver).collect();
         let own = resolver.map(|actor| (self.task().version(), self.tag(actor)));
         let tagged = counted.iter().map(|vote| (vote.seq, self.tag(&vote.actor)));
-        let (seqs, tags): (_, Vec<_>) = tagged.chain(own).unzip();
+        let (seqs, tags): (Vec<u64>, Vec<_>) = tagged.chain(own).unzip();
         let voters = tags.into_iter().flatten().collect();
         let (revision, bound) = (self.task().revision(), self.is_bound(counted, by));
-        self.push(Fact::StageApproved { revision, votes: seqs, voters, bound }, by);
+        let (shared_feedback, internal_feedback) = by_reader(self.said(&seqs));
+        let fact = Fact::StageApproved { revision, votes: seqs, voters, bound, shared_feedback, internal_feedback };
+        self.push(fact, by);
         let next = self.task().stage + 1;
         if next < self.workflow.stages.len() {
             self.enter(next, false);
@@ -222,39 +225,56 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// REJECT by the review: return to `target`, unless the rounds are exhausted.
-    pub(super) fn reject(&mut self, target: usize, by: By) {
+    /// REJECT by the review: return to `target`, unless the rounds are exhausted. `panel`: the one
+    /// whose votes counted; none: all rejecting votes did.
+    pub(super) fn reject(&mut self, target: usize, by: By, panel: Option<&PanelKey>) {
         let on_reject = &self.stage().on_reject;
         let exhausted = on_reject.max_rounds.is_some_and(|max| self.task().round() >= max);
         if !exhausted {
-            return self.send_back(target, by, Vec::new());
+            self.record_rejection(Some(target), by, (panel, None));
+            return self.enter(target, true);
         }
-        self.record_rejection(None, by, Vec::new());
+        self.record_rejection(None, by, (panel, None));
         match on_reject.on_exhausted {
             OnExhausted::Escalate { to } => self.escalate(to, Cause::Exhausted, By::Service),
             OnExhausted::Fail => self.push(Fact::WorkflowFailed { cause: Cause::Exhausted }, By::Service),
         }
     }
 
-    /// `stage_rejected`, then ENTER `target` as a return.
-    pub(super) fn send_back(&mut self, target: usize, by: By, feedback: Vec<Feedback>) {
-        self.record_rejection(Some(target), by, feedback);
+    /// `stage_rejected`, then ENTER `target` as a return. `resolved`: the feedback of a resolution,
+    /// and the party that resolved.
+    pub(super) fn send_back(&mut self, target: usize, by: By, resolved: Option<(Feedback, Party)>) {
+        self.record_rejection(Some(target), by, (None, resolved));
         self.enter(target, true);
     }
 
-    fn record_rejection(&mut self, target: Option<usize>, by: By, mut feedback: Vec<Feedback>) {
-        let votes: Vec<u64> = self.votes(Verdict::Rejected).map(|vote| vote.seq).collect();
-        let counted = |seq: &u64| self.snapshot().notes.votes.iter().find(|note| note.seq == *seq);
-        feedback.extend(votes.iter().filter_map(counted).filter_map(|note| note.feedback.clone()));
-        let (shared, internal): (Vec<_>, Vec<_>) = feedback.into_iter().partition(|feedback| feedback.share_with_buyer);
+    fn record_rejection(
+        &mut self,
+        target: Option<usize>,
+        by: By,
+        (panel, resolved): (Option<&PanelKey>, Option<(Feedback, Party)>),
+    ) {
+        let rejecting = || self.votes(Verdict::Rejected).filter(|vote| panel.is_none() || vote.panel.as_ref() == panel);
+        let votes: Vec<u64> = rejecting().map(|vote| vote.seq).collect();
+        let reviewer = self.stage().reviewer;
+        let counted = self.said(&votes).map(|feedback| (feedback, reviewer));
+        let said: Vec<(Feedback, Party)> = resolved.into_iter().chain(counted).collect();
+        let given = |(feedback, author): &(Feedback, Party)| -> Vec<GivenItem> {
+            feedback.given(feedback.share_with_buyer || *author == Party::Buyer).collect()
+        };
+        let items = said.iter().flat_map(given).collect();
+        let reasons = said.iter().filter_map(|(feedback, _)| feedback.reason.clone()).collect();
+        let (shared_feedback, internal_feedback) = by_reader(said.into_iter().map(|(feedback, _)| feedback));
         let rejected = StageRejected {
             revision: self.task().revision(),
             return_to: target.and_then(|index| self.workflow.stages.get(index)).map(|stage| stage.key.clone()),
             exhausted: target.is_none(),
             votes,
-            bound: self.is_bound(self.votes(Verdict::Rejected), by),
-            shared_feedback: Some(shared).filter(|list| !list.is_empty()),
-            internal_feedback: Some(internal).filter(|list| !list.is_empty()),
+            bound: self.is_bound(rejecting(), by),
+            items,
+            reasons,
+            shared_feedback,
+            internal_feedback,
         };
         self.push(Fact::StageRejected(rejected), by);
     }
@@ -274,6 +294,13 @@ impl<'a> Draft<'a> {
         self.push(outcome.into(), By::Service);
     }
 
+    /// The feedback of these standing votes.
+    fn said(&self, votes: &[u64]) -> impl Iterator<Item = Feedback> {
+        let notes = &self.snapshot().notes.votes;
+        let note = |seq: &u64| notes.iter().find(|note| note.seq == *seq);
+        votes.iter().filter_map(note).filter_map(|note| note.feedback.clone())
+    }
+
     /// Whether everybody whose decision counts sent it under a credential bound to that person.
     /// Silence decides without a person.
     fn is_bound<'v>(&self, votes: impl IntoIterator<Item = &'v Vote>, by: By) -> bool {
@@ -283,13 +310,15 @@ impl<'a> Draft<'a> {
 
     /// The standing votes of one kind, in a running or paused review.
     pub(super) fn votes(&self, decision: Verdict) -> impl Iterator<Item = &Vote> {
-        let votes = match &self.task().phase {
-            Phase::InReview(review) => &review.votes[..],
-            Phase::Escalated(escalation) => escalation.review.as_ref().map_or(&[][..], |review| &review.votes),
-            Phase::Preparing | Phase::OnHold(_) | Phase::Cancelling(_) | Phase::Closed(_) => &[],
-        };
+        let votes = self.task().phase.votes().unwrap_or_default();
         votes.iter().filter(move |vote| vote.decision == decision)
     }
+}
+
+/// The feedback that the buyer may read too, and that for the partner and the platform only.
+fn by_reader(feedback: impl Iterator<Item = Feedback>) -> (Option<Vec<Feedback>>, Option<Vec<Feedback>>) {
+    let (shared, internal): (Vec<_>, Vec<_>) = feedback.partition(|feedback| feedback.share_with_buyer);
+    (Some(shared).filter(|list| !list.is_empty()), Some(internal).filter(|list| !list.is_empty()))
 }
 
 /// Whether a fact leaves the round, hands in a revision, escalates, cancels or ends the task, so
@@ -322,14 +351,4 @@ fn overtakes(fact: &Fact) -> bool {
         | Fact::LateDecisionRecorded(_)
         | Fact::PersonalDataErased(_) => false,
     }
-}
-
-/// Why `actor` may not approve the current stage, if so.
-pub(in crate::domain) fn bar(workflow: &Workflow, task: &Task, actor: &ActorRef) -> Option<Refusal> {
-    let stage = task.stage_in(workflow);
-    if stage.bars_submitter() && task.submitters().any(|submitter| submitter == actor) {
-        return Some(Refusal::SelfApproval);
-    }
-    let mut earlier = stage.distinct_from().iter().filter_map(|key| task.stages.get(workflow.index_of(key)));
-    earlier.any(|record| record.approvers.contains(actor)).then_some(Refusal::NotDistinct)
 }

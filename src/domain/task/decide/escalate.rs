@@ -12,7 +12,7 @@ use crate::domain::workflow::Stage;
 use super::draft::{By, Draft};
 use super::review::target;
 use super::second_person::{check_vote_of_partner, is_second_person};
-use super::{check_bound, check_length, check_revision, only, place};
+use super::{check_bound, check_length, check_revision, feedback, only, place};
 
 pub(super) fn raise(draft: &mut Draft<'_>, command: &Command, body: &StageEscalated) -> Result<(), Refusal> {
     let sender = &command.meta.sender;
@@ -70,13 +70,14 @@ pub(super) fn resolve(draft: &mut Draft<'_>, command: &Command, body: &Escalatio
     check_revision(draft.task(), command)?;
     let return_to = check_content(draft, stage, sender, body)?;
     let decides = matches!(body.resolution, Resolution::Approve | Resolution::Reject);
+    let said = body.feedback.as_ref().map(|feedback| feedback.numbered(draft.next_seq()));
     let resolved = event::EscalationResolved {
         escalation: body.escalation,
         resolution: body.resolution,
         revision: draft.task().revision(),
         return_to: return_to.clone(),
         to: if body.resolution == Resolution::Return { Some(asking(escalation, stage)) } else { body.to },
-        feedback: body.feedback.clone(),
+        feedback: said.clone(),
         advice: body.advice.clone(),
         overrides: decides && sender.party != stage.reviewer,
         single_person: decides && !is_second_person(draft.task(), sender),
@@ -91,8 +92,7 @@ pub(super) fn resolve(draft: &mut Draft<'_>, command: &Command, body: &Escalatio
             Some(_) | None => draft.approve(By::Sender),
         },
         (Resolution::Reject, Some(key), _) => {
-            let feedback = body.feedback.clone().into_iter().collect();
-            draft.send_back(draft.workflow.index_of(&key), By::Sender, feedback);
+            draft.send_back(draft.workflow.index_of(&key), By::Sender, said.map(|said| (said, sender.party)));
         }
         (Resolution::Redirect, _, Some(to)) => {
             let respond_by = draft.respond_by();
@@ -158,12 +158,10 @@ fn check_content(
         ),
     ];
     if let Some((pointer, rule, _)) = foreign.iter().find(|(_, _, wrong)| *wrong) {
-        return Err(Refusal::invalid(pointer, "not_allowed", *rule));
+        return Err(Refusal::invalid(*pointer, "not_allowed", *rule));
     }
     if reject {
-        if body.feedback.is_none() {
-            return Err(Refusal::required("/feedback"));
-        }
+        feedback::check(stage, draft.task(), body.feedback.as_ref(), sender.party)?;
         return target(draft.workflow, stage, body.return_to.as_ref()).map(Some);
     }
     if redirect {

@@ -1,16 +1,17 @@
 //! Submissions, status updates and votes.
 
-use crate::domain::task::command::{Command, StageRejected, StatusUpdated, WorkSubmitted};
-use crate::domain::task::event::{Fact, VoteRecorded};
+use crate::domain::task::command::{Command, StageApproved, StageRejected, StatusUpdated, WorkSubmitted};
+use crate::domain::task::event::{Fact, Feedback, VotePanel, VoteRecorded};
 use crate::domain::task::limits::{MAX_REVISIONS, MAX_STATUS_UPDATES, MAX_VOTES};
 use crate::domain::task::refusal::Refusal;
-use crate::domain::task::{PhaseName, Verdict};
-use crate::domain::values::id::StageKey;
+use crate::domain::task::seats::{self, Tally, bar};
+use crate::domain::task::{PanelState, PhaseName, Verdict};
+use crate::domain::values::id::{PanelKey, StageKey};
 use crate::domain::values::party::{ActorRef, Party};
 use crate::domain::workflow::{Stage, Workflow};
 
-use super::draft::{By, Draft, bar};
-use super::{check_bound, check_length, check_revision, only, place};
+use super::draft::{By, Draft};
+use super::{check_bound, check_length, check_revision, feedback, only, place};
 
 pub(super) fn submit(draft: &mut Draft<'_>, command: &Command, body: &WorkSubmitted) -> Result<(), Refusal> {
     let place = place(draft.workflow, draft.task(), command)?;
@@ -40,9 +41,11 @@ pub(super) fn submit(draft: &mut Draft<'_>, command: &Command, body: &WorkSubmit
     if task.phase() == PhaseName::InReview {
         check_length(task)?;
     }
+    let (shared_answers, internal_answers) = feedback::answers(draft.workflow, task, &body.answers)?;
     let artifacts = Some(body.artifacts.clone()).filter(|list| !list.is_empty());
     let (summary, clock) = (body.summary.clone(), draft.start_clock(draft.stage()));
-    draft.push(Fact::WorkSubmitted { revision, summary, artifacts, clock }, By::Sender);
+    let fact = Fact::WorkSubmitted { revision, summary, artifacts, shared_answers, internal_answers, clock };
+    draft.push(fact, By::Sender);
     draft.ensure_quorum();
     Ok(())
 }
@@ -61,8 +64,30 @@ pub(super) fn update_status(draft: &mut Draft<'_>, command: &Command, body: &Sta
     Ok(())
 }
 
-/// A vote: a rejection has a body, an approval has none.
-pub(super) fn vote(draft: &mut Draft<'_>, command: &Command, reject: Option<&StageRejected>) -> Result<(), Refusal> {
+/// A vote.
+#[derive(Clone, Copy)]
+pub(super) enum Ballot<'a> {
+    Approve(&'a StageApproved),
+    Reject(&'a StageRejected),
+}
+
+impl<'a> Ballot<'a> {
+    fn decision(self) -> Verdict {
+        match self {
+            Self::Approve(_) => Verdict::Approved,
+            Self::Reject(_) => Verdict::Rejected,
+        }
+    }
+
+    fn feedback(self) -> Option<&'a Feedback> {
+        match self {
+            Self::Approve(body) => body.feedback.as_ref(),
+            Self::Reject(body) => body.feedback.as_ref(),
+        }
+    }
+}
+
+pub(super) fn vote(draft: &mut Draft<'_>, command: &Command, ballot: Ballot<'_>) -> Result<(), Refusal> {
     let actor = command.meta.sender.actor_ref().ok_or_else(|| Refusal::required("/actor"))?;
     let place = place(draft.workflow, draft.task(), command)?;
     only(&[place.stage.reviewer], &command.meta.sender)?;
@@ -72,37 +97,55 @@ pub(super) fn vote(draft: &mut Draft<'_>, command: &Command, reject: Option<&Sta
     if task.phase() != PhaseName::InReview {
         return Err(Refusal::WrongPhase);
     }
-    if !stage.reviewers().is_empty() && !stage.reviewers().contains(&actor.id) {
-        return Err(Refusal::NotAReviewer);
-    }
-    if reject.is_none()
+    let group = seats::seat(draft.workflow, task, &actor).ok_or(Refusal::NotAReviewer)?;
+    if ballot.decision() == Verdict::Approved
         && let Some(refusal) = bar(draft.workflow, task, &actor)
     {
         return Err(refusal);
     }
     check_revision(task, command)?;
-    let return_to = reject.map(|body| rejection(draft.workflow, stage, body)).transpose()?;
+    let return_to = match ballot {
+        Ballot::Approve(_) => None,
+        Ballot::Reject(body) => {
+            feedback::check(stage, task, body.feedback.as_ref(), command.meta.sender.party)?;
+            Some(target(draft.workflow, stage, body.return_to.as_ref())?)
+        }
+    };
+    let panel = group.panel.map(|panel| in_panel(draft, (&actor, ballot.decision()), &panel.key));
     let vote = VoteRecorded {
-        decision: if reject.is_some() { Verdict::Rejected } else { Verdict::Approved },
+        decision: ballot.decision(),
         revision: task.revision(),
         return_to,
-        feedback: reject.and_then(|body| body.feedback.clone()),
+        feedback: ballot.feedback().map(|feedback| feedback.numbered(draft.next_seq())),
+        panel,
         bound: command.meta.sender.bound,
     };
-    check_votes(draft, command, &actor, &vote)?;
+    check_votes(draft, command, &actor, (&vote, ballot.feedback()))?;
     let length = check_length(draft.task());
     draft.push(Fact::VoteRecorded(vote), By::Sender);
     if count(draft) { Ok(()) } else { length }
 }
 
+/// The panel of a vote that is cast now.
+fn in_panel(draft: &Draft<'_>, cast: (&ActorRef, Verdict), key: &PanelKey) -> VotePanel {
+    let tallies = seats::tallies(draft.workflow, draft.task(), Some(cast));
+    let own = tallies.iter().find(|tally| tally.group.key() == Some(key));
+    VotePanel { key: key.clone(), state: own.map_or(PanelState::Open, Tally::state) }
+}
+
 /// Refuses a repeated vote, and too many changes of vote.
-fn check_votes(draft: &Draft<'_>, command: &Command, actor: &ActorRef, vote: &VoteRecorded) -> Result<(), Refusal> {
+fn check_votes(
+    draft: &Draft<'_>,
+    command: &Command,
+    actor: &ActorRef,
+    (vote, feedback): (&VoteRecorded, Option<&Feedback>),
+) -> Result<(), Refusal> {
     let mut standing = draft.votes(Verdict::Approved).chain(draft.votes(Verdict::Rejected));
     let Some(earlier) = standing.find(|earlier| earlier.actor == *actor) else { return Ok(()) };
     let said = draft.snapshot().notes.votes.iter().find(|note| note.seq == earlier.seq);
     let same = earlier.decision == vote.decision
         && earlier.return_to == vote.return_to
-        && said.is_some_and(|said| said.feedback == vote.feedback)
+        && said.is_some_and(|said| said.feedback.as_ref().map(Feedback::as_sent).as_ref() == feedback)
         && command.meta.note.is_none();
     if same {
         return Err(Refusal::AlreadyVoted { recorded: earlier.seq });
@@ -111,14 +154,6 @@ fn check_votes(draft: &Draft<'_>, command: &Command, actor: &ActorRef, vote: &Vo
         return Err(Refusal::LimitReached("an actor can vote at most 20 times on one revision; the last vote stands"));
     }
     Ok(())
-}
-
-/// Checks the content of a rejection and returns its target.
-fn rejection(workflow: &Workflow, stage: &Stage, body: &StageRejected) -> Result<StageKey, Refusal> {
-    if body.feedback.is_none() {
-        return Err(Refusal::required("/feedback"));
-    }
-    target(workflow, stage, body.return_to.as_ref())
 }
 
 /// The target of a rejection: the named stage, if the definition allows it, or the default.
@@ -135,17 +170,20 @@ pub(super) fn target(workflow: &Workflow, stage: &Stage, named: Option<&StageKey
     }
 }
 
-/// Decides the stage if there are enough votes; returns whether it did.
+/// Decides the stage if there are enough votes, in every panel or to reject in one; returns whether it
+/// did.
 fn count(draft: &mut Draft<'_>) -> bool {
-    let quorum = draft.stage().quorum();
-    if draft.votes(Verdict::Approved).count() >= quorum.approvals as usize {
-        draft.approve(By::Sender);
-        true
-    } else if draft.votes(Verdict::Rejected).count() >= quorum.rejections as usize {
-        let named = draft.votes(Verdict::Rejected).filter_map(|vote| vote.return_to.as_ref());
+    let tallies = seats::tallies(draft.workflow, draft.task(), None);
+    if let Some(rejected) = tallies.iter().find(|tally| tally.is_rejected()) {
+        let panel = rejected.group.key().cloned();
+        let counted = draft.votes(Verdict::Rejected).filter(|vote| vote.panel == panel);
+        let named = counted.filter_map(|vote| vote.return_to.as_ref());
         let earliest = named.map(|key| draft.workflow.index_of(key)).min();
         let target = earliest.unwrap_or_else(|| draft.stage().default_return(draft.workflow).0);
-        draft.reject(target, By::Sender);
+        draft.reject(target, By::Sender, panel.as_ref());
+        true
+    } else if tallies.iter().all(Tally::is_approved) {
+        draft.approve(By::Sender);
         true
     } else {
         false

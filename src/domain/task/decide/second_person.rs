@@ -2,13 +2,12 @@
 //! partner's approval of its own stage as one vote of its quorum.
 
 use crate::domain::task::refusal::Refusal;
-use crate::domain::task::{Phase, Raiser, Task, Verdict};
+use crate::domain::task::seats::{Tally, bar, named, seat, tallies};
+use crate::domain::task::{Raiser, Task, Verdict};
 use crate::domain::values::credential;
 use crate::domain::values::id::ActorId;
 use crate::domain::values::party::{ActorRef, Party, Sender};
 use crate::domain::workflow::Workflow;
-
-use super::draft::bar;
 
 /// Whether `sender` differs by person and by key from everybody who escalated for the platform in
 /// this round. A session of a link counts as the key that made the link. Always true of other parties.
@@ -28,7 +27,7 @@ pub(super) fn check_vote_of_partner(workflow: &Workflow, task: &Task, actor: &Ac
             "the partner can resolve with approve only on stages that the partner reviews",
         ));
     }
-    if !stage.reviewers().is_empty() && !stage.reviewers().contains(&actor.id) {
+    if seat(workflow, task, actor).is_none() {
         return Err(Refusal::ResolutionNotAllowed(
             "the partner's approve is a vote, and the actor is not one of the stage's named reviewers",
         ));
@@ -36,9 +35,9 @@ pub(super) fn check_vote_of_partner(workflow: &Workflow, task: &Task, actor: &Ac
     if let Some(refusal) = bar(workflow, task, actor) {
         return Err(refusal);
     }
-    if approvals_with(task, actor) < stage.quorum().approvals as usize {
+    if !tallies(workflow, task, Some((actor, Verdict::Approved))).iter().all(Tally::is_approved) {
         return Err(Refusal::ResolutionNotAllowed(
-            "the partner's approve is one vote, and with the standing votes it does not meet the stage's quorum",
+            "the partner's approve is one vote, and with the standing votes it does not meet the quorum of the stage or of each panel",
         ));
     }
     Ok(())
@@ -51,22 +50,9 @@ pub(super) fn can_partner_approve(workflow: &Workflow, task: &Task) -> bool {
         return false;
     }
     let partner = |id: &ActorId| ActorRef { party: Party::Partner, id: id.clone() };
-    if stage.reviewers().is_empty() {
+    match named(workflow, task) {
         // Somebody who has not voted yet adds a vote.
-        return standing_approvals(task).count() + 1 >= stage.quorum().approvals as usize;
+        None => tallies(workflow, task, None).iter().all(|tally| tally.approvals + 1 >= tally.needed),
+        Some(people) => people.into_iter().any(|id| check_vote_of_partner(workflow, task, &partner(id)).is_ok()),
     }
-    stage.reviewers().iter().any(|id| check_vote_of_partner(workflow, task, &partner(id)).is_ok())
-}
-
-/// The approvals of the interrupted review with `actor`'s own among them.
-fn approvals_with(task: &Task, actor: &ActorRef) -> usize {
-    standing_approvals(task).filter(|voter| *voter != actor).count() + 1
-}
-
-fn standing_approvals(task: &Task) -> impl Iterator<Item = &ActorRef> {
-    let votes = match &task.phase {
-        Phase::Escalated(escalation) => escalation.review.as_ref().map_or(&[][..], |review| &review.votes),
-        Phase::Preparing | Phase::InReview(_) | Phase::OnHold(_) | Phase::Cancelling(_) | Phase::Closed(_) => &[],
-    };
-    votes.iter().filter(|vote| vote.decision == Verdict::Approved).map(|vote| &vote.actor)
 }

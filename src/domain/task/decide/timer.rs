@@ -38,7 +38,7 @@ fn stage_passed(draft: &mut Draft<'_>, due_at: Time) {
     draft.push(Fact::DeadlinePassed { deadline: DeadlineKind::Stage, due_at, action: rule.into() }, By::Service);
     match rule {
         StageTimeout::Escalate { to } => draft.escalate(to, Cause::Deadline, By::Service),
-        StageTimeout::Reject => draft.reject(stage.default_return(draft.workflow).0, By::Service),
+        StageTimeout::Reject => draft.reject(stage.default_return(draft.workflow).0, By::Service, None),
         StageTimeout::Approve if draft.votes(Verdict::Rejected).next().is_some() => {
             draft.escalate(stage.default_escalation(), Cause::Deadline, By::Service);
         }
@@ -64,7 +64,7 @@ fn escalation_passed(draft: &mut Draft<'_>, due_at: Time) {
             draft.escalate_until(Party::Platform, cause, By::Service, None);
         }
         EscalationTimeout::Reject => {
-            draft.send_back(stage.default_return(draft.workflow).0, By::Service, Vec::new());
+            draft.send_back(stage.default_return(draft.workflow).0, By::Service, None);
         }
         EscalationTimeout::Fail => draft.close(Outcome::Failed(Cause::Deadline)),
         EscalationTimeout::Escalate { .. } | EscalationTimeout::None => {}

@@ -1,40 +1,10 @@
-//! Content of commands that the trail keeps: feedback of reviewers, and references to work.
+//! Content of commands that the trail keeps: references to work.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::domain::values::outside::{Faults, FromOutside};
-use crate::domain::values::text::{Link, Name, Prose, Text};
-
-/// The reasons of a reviewer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Feedback {
-    /// The reasons in short, 1 to 4,000 characters.
-    pub summary: Prose,
-    /// Individual points, at most 100.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schema(max_items = 100)]
-    pub items: Vec<FeedbackItem>,
-    /// Whether the buyer may read it. Default `false`.
-    #[serde(default)]
-    pub share_with_buyer: bool,
-}
-
-/// One point of a reviewer's reasons.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct FeedbackItem {
-    /// The severity in the party's own terms, such as `blocking`; at most 64 characters.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub severity: Option<Text<64>>,
-    /// The place in the work that it is about, such as `contract.pdf#page=3`; at most 500
-    /// characters.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub anchor: Option<Text<500>>,
-    /// The point, 1 to 4,000 characters.
-    pub text: Prose,
-}
+use crate::domain::values::text::{Link, Name, Text};
 
 /// A reference to a piece of work; the service never stores the file itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -4,15 +4,16 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::domain::task::command_type::CommandType;
-use crate::domain::task::outcome::{Cause, Verdict};
+use crate::domain::task::outcome::{Cause, PanelState, Verdict};
 use crate::domain::task::phase_name::PhaseName;
-use crate::domain::values::id::{ErasureId, StageKey, TaskId, WorkflowKey};
+use crate::domain::values::id::{ErasureId, PanelKey, ReasonKey, StageKey, TaskId, WorkflowKey};
 use crate::domain::values::party::Party;
 use crate::domain::values::text::{Name, Prose};
 use crate::domain::values::time::Time;
 
 use super::choices::Resolution;
-use super::content::{Artifact, Feedback};
+use super::content::Artifact;
+use super::feedback::{Feedback, GivenItem};
 
 /// The opening of a task.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -53,12 +54,24 @@ pub struct VoteRecorded {
     /// The stage that a rejection returns to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub return_to: Option<StageKey>,
-    /// The reasons for a rejection.
+    /// The reasons for a rejection, or the remarks of an approval.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub feedback: Option<Feedback>,
+    /// The panel that it counts for; absent in a stage without panels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub panel: Option<VotePanel>,
     /// Whether it was sent under a credential that is bound to its actor; absent: no.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub bound: bool,
+}
+
+/// The panel of a vote.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VotePanel {
+    /// The panel's key.
+    pub key: PanelKey,
+    /// Whether the panel has approved, with this vote counted.
+    pub state: PanelState,
 }
 
 /// The rejection of a stage.
@@ -71,12 +84,18 @@ pub struct StageRejected {
     pub return_to: Option<StageKey>,
     /// Whether this exhausted the stage's rounds.
     pub exhausted: bool,
-    /// The `seq` of each vote that counted.
+    /// The `seq` of each vote that counted: in a stage with panels, those of the panel that rejected.
     pub votes: Vec<u64>,
     /// Whether everybody who decided it did so under a credential that is bound to that person;
     /// absent: no.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub bound: bool,
+    /// The items of the feedback that counted, without their words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub items: Vec<GivenItem>,
+    /// The reasons that it names, one for each author.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reasons: Vec<ReasonKey>,
     /// The feedback of the counted votes that the buyer may read too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shared_feedback: Option<Vec<Feedback>>,
@@ -215,7 +234,7 @@ pub struct LateDecision {
     /// The party that it would have redirected to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<Party>,
-    /// The reasons for its rejection.
+    /// The reasons for its rejection, or the remarks of its approval.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub feedback: Option<Feedback>,
     /// The advice that it gives.

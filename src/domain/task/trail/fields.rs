@@ -52,7 +52,9 @@ pub const KINDS: [Kind; Fact::TYPES.len()] = [
         &[
             field("data.artifacts", Yes, Always, Never),
             field("data.clock", No, Always, Always),
+            field("data.internal_answers", Yes, Always, Never),
             field("data.revision", No, Always, Always),
+            field("data.shared_answers", Yes, Always, Always),
             field("data.summary", Yes, Always, Never),
         ],
     )
@@ -71,6 +73,7 @@ pub const KINDS: [Kind; Fact::TYPES.len()] = [
             field("data.bound", No, Always, Always),
             field("data.decision", No, Always, Always),
             field("data.feedback", Yes, Always, Shared),
+            field("data.panel", No, Always, Always),
             field("data.return_to", No, Always, Always),
             field("data.revision", No, Always, Always),
         ],
@@ -83,7 +86,9 @@ pub const KINDS: [Kind; Fact::TYPES.len()] = [
         "task.stage_approved",
         &[
             field("data.bound", No, Always, Always),
+            field("data.internal_feedback", Yes, Always, Never),
             field("data.revision", No, Always, Always),
+            field("data.shared_feedback", Yes, Always, Always),
             field("data.voters", No, Always, Always),
             field("data.votes", No, Always, Never),
         ],
@@ -95,6 +100,8 @@ pub const KINDS: [Kind; Fact::TYPES.len()] = [
             field("data.bound", No, Always, Always),
             field("data.exhausted", No, Always, Always),
             field("data.internal_feedback", Yes, Always, Never),
+            field("data.items", No, Always, Never),
+            field("data.reasons", No, Always, Never),
             field("data.return_to", No, Always, Always),
             field("data.revision", No, Always, Always),
             field("data.shared_feedback", Yes, Always, Always),

@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 
 use serde_json::{Map, Value};
 
-use crate::domain::values::id::{ActorId, StageKey};
+use crate::domain::values::id::{ActorId, ReasonKey, StageKey};
 use crate::domain::values::identity::InvalidId;
 use crate::domain::values::party::Party;
 use crate::domain::values::text::{self, Text};
@@ -172,6 +172,11 @@ impl<'v> Node<'v> {
         StageKey::parse(key).map_err(|error| self.report(MistakeCode::InvalidKey, error))
     }
 
+    pub(super) fn reason_key(&self) -> Read<ReasonKey> {
+        let key = self.string("a string")?;
+        ReasonKey::parse(key).map_err(|error| self.report(MistakeCode::InvalidKey, error))
+    }
+
     pub(super) fn span(&self) -> Read<Span> {
         let text = self.string("a duration such as \"PT48H\"")?;
         Span::parse(text).map_err(|error| {
@@ -197,6 +202,17 @@ impl<'v> Node<'v> {
             let rule = format!("must be from {} to {}", bounds.start(), bounds.end());
             self.report(MistakeCode::OutOfRange, rule)
         })
+    }
+
+    /// A whole number, or none for the word.
+    pub(super) fn number_or(&self, word: &str, bounds: RangeInclusive<u32>) -> Read<Option<u32>> {
+        if self.is(word) {
+            return Ok(None);
+        }
+        if self.value.is_number() {
+            return self.number(bounds).map(Some);
+        }
+        Err(self.wrong_type(&format!("a whole number or \"{word}\"")))
     }
 
     pub(super) fn is(&self, word: &str) -> bool {

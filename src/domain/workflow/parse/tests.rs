@@ -7,10 +7,12 @@ use serde_json::{Value, json};
 use super::super::{MistakeCode as Code, Workflow};
 
 use self::calendars::calendars;
+use self::panels::{panel, panels};
 use self::values::values;
 
 mod any_json;
 mod calendars;
+mod panels;
 mod values;
 
 /// Three valid stages, of the partner (`a`, `b`) and the buyer (`c`), and one of the platform
@@ -84,6 +86,7 @@ fn the_tables_produce_every_code() {
     let tables = values()
         .into_iter()
         .chain(calendars())
+        .chain(panels())
         .flat_map(|(_, _, expected)| expected)
         .filter_map(|line| line.split_once(' '));
     let produced: BTreeSet<_> =
@@ -140,6 +143,21 @@ fn messages_name_the_field_and_the_rule() {
         ),
         ("/stages/1/reviewer", json!("me"), "`reviewer` must be one of `partner`, `buyer`, `platform`."),
         ("/stages/1/quorum", json!({"approvals": 9}), "`quorum` requires 9 approvals of 3 named reviewers."),
+        (
+            "/stages/1/quorum",
+            json!({"approvals": "all", "rejections": 2}),
+            "`quorum` can fail to reach a decision: where `all` must approve, one rejection must be enough, not 2.",
+        ),
+        (
+            "/stages/0/panels",
+            json!([panel("x", &["u-1"]), panel("y", &["u-2", "u-1"])]),
+            "`reviewers[1]` is already in the panel `x`; an actor sits in one panel of a stage.",
+        ),
+        (
+            "/stages/1/panels",
+            json!([panel("x", &["u-1"])]),
+            "`reviewers` is not allowed beside `panels`, which say who may vote and how many votes decide.",
+        ),
     ];
     for (pointer, value, expected) in cases {
         assert_eq!(message(pointer, value), expected);

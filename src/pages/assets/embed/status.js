@@ -25,6 +25,7 @@ a, summary, .accent { color: var(--accent); } summary { padding: .3rem 0; cursor
 .pairs { display: grid; grid-template-columns: minmax(6rem, max-content) 1fr; gap: 0 1rem; } dd { margin: 0; }
 .steps, .rows { list-style: none; padding: 0; }
 .steps li, .rows > li { display: block; padding: .4rem 0; border-bottom: 1px solid var(--line); }
+.steps .panels { list-style: none; padding-left: 1.5rem; } .steps .panels li { border: 0; padding: 0; }
 .mark { display: inline-block; width: 1.5rem; } .what { margin-right: .75rem; } [aria-current] .what { font-weight: 700; }
 .choice { display: grid; grid-template-columns: 1.75rem 1fr; min-height: 2.75rem; } .hint { grid-column: 2; } .more { margin-left: 1.75rem; }
 .option:not(:has(input:checked)) .more { display: none; }

@@ -75,6 +75,9 @@ stage-pending = noch nicht
 stage-again = wird erneut entschieden
 stage-will-be-yours = später Ihre Entscheidung
 stage-ended = hier beendet
+panel-approved = genehmigt
+panel-open = noch offen
+panel-silent = hat nicht entschieden
 stage-bound = nur namentlich bekannte Personen entscheiden
 stage-overridden = eine andere Partei hat diesen Schritt einmal entschieden
 
@@ -116,6 +119,9 @@ choice-withdraw = Ihre Frage zurücknehmen
 choice-cancel = Diese Aufgabe abbrechen
 
 text-changes = Was soll sich ändern?
+text-remarks = Anmerkungen (freiwillig)
+cause = Grund
+cause-choose = Grund wählen
 text-question = Was soll entschieden werden?
 text-message = Eine Nachricht dazu (freiwillig)
 text-advice = Ihr Rat (freiwillig)
@@ -129,7 +135,13 @@ severity-must = muss
 severity-could = kann
 point-where = Wo, etwa contract.pdf Seite 3
 point-text = Was
+point-reopens = Verlangt noch einmal
+point-reopens-none = Nichts Früheres
 point-more = Weitere Punkte
+answered-title = Worum Sie gebeten haben, und die Antworten
+answer-done = Erledigt:
+answer-declined = Abgelehnt:
+answer-none = Noch keine Antwort.
 send = Senden
 
 # Wozu eine Wahl führt.
@@ -178,6 +190,8 @@ mistake-long = Verwenden Sie höchstens { $limit } Zeichen.
 mistake-point = Schreiben Sie, was sich dort ändern soll, oder leeren Sie die Stelle.
 mistake-characters = Entfernen Sie unsichtbare Zeichen und Steuerzeichen.
 mistake-form = Das Formular passt nicht zu dieser Wahl. Öffnen Sie die Seite erneut und senden Sie es von dort.
+mistake-cause = Wählen Sie einen Grund.
+mistake-item = Dieser Punkt kann nicht mehr genannt werden. Wählen Sie einen anderen.
 
 # Warum etwas nicht angenommen wurde.
 conflict-title = Nicht gesendet

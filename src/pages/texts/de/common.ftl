@@ -15,6 +15,7 @@ nav-inbox = Eingang
 nav-workflows = Abläufe
 nav-webhooks = Webhooks
 nav-deliveries = Zustellungen
+nav-insights = Auswertung
 nav-people = Personen
 nav-keys = Schlüssel
 nav-partners = Partner

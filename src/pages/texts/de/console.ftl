@@ -53,6 +53,7 @@ console-wrong-time = Schreiben Sie einen Tag wie 2027-01-15 oder einen Zeitpunkt
 console-wrong-cursor = Diese Adresse setzt keine Liste fort. Beginnen Sie bei der ersten Seite.
 console-wrong-actor = Dies kann keine Id einer Person sein.
 console-wrong-hours = Stunden sind ganze Zahlen von 0 bis 2160.
+console-wrong-version = Eine Version ist eine ganze Zahl ab 1.
 console-wrong-choice = Wählen Sie einen der Werte aus der Liste.
 
 # Aufgaben.
@@ -127,6 +128,16 @@ console-rule-quorum = Geprüft durch den Partner. Es { $approvals ->
     [one] { $rejections } Ablehnung
    *[other] { $rejections } Ablehnungen
 }.
+console-rule-quorum-all = Geprüft durch den Partner. Es entscheidet die Zustimmung aller, die zustimmen dürfen, oder eine Ablehnung.
+console-rule-panels = Geprüft durch den Partner, in Gremien. Jedes Gremium muss zustimmen; eines, das ablehnt, entscheidet allein.
+console-rule-panel = { $panel }: { $approvals ->
+    [one] { $approvals } Zustimmung
+   *[other] { $approvals } Zustimmungen
+} oder { $rejections ->
+    [one] { $rejections } Ablehnung
+   *[other] { $rejections } Ablehnungen
+} von { $people }.
+console-rule-panel-all = { $panel }: die Zustimmung aller, die zustimmen dürfen, oder eine Ablehnung, von { $people }.
 console-rule-named = Nur diese dürfen abstimmen: { $people }.
 console-rule-not-own = Niemand gibt die eigene Arbeit frei.
 console-rule-distinct = Wer { $stages } freigegeben hat, darf hier nicht freigeben.
@@ -380,3 +391,47 @@ console-erasure-progress = { $tasks ->
     [one] { $tasks } Aufgabe
    *[other] { $tasks } Aufgaben
 } gelöscht, { $waiting } wartend, { $failing } fehlgeschlagen
+
+# Auswertung: Zahlen zu abgeschlossenen Aufgaben.
+insights = Auswertung
+insights-of = Auswertung: { $name }
+insights-wrong-span = Der erste Tag muss vor dem letzten liegen, höchstens 366 Tage davor.
+insights-version-hint = Leer: die neueste.
+insights-from = Von
+insights-from-hint = Ein Tag wie 2027-01-15. Leer: 30 Tage vor dem Ende.
+insights-until = Bis
+insights-until-hint = Ein Tag wie 2027-02-15, der nicht mehr zählt. Leer: jetzt.
+insights-choose-partner = Nennen Sie einen Partner, um die Auswertung seiner Abläufe zu sehen.
+insights-no-workflow = Es gibt noch keinen Ablauf, also ist keine Aufgabe abgeschlossen.
+insights-sample = { $tasks ->
+    [one] { $tasks } Aufgabe wurde in dieser Zeit abgeschlossen.
+   *[other] { $tasks } Aufgaben wurden in dieser Zeit abgeschlossen.
+}
+insights-more = In dieser Zeit wurden mehr Aufgaben abgeschlossen. Gezählt sind nur die letzten 10.000. Mit einer kürzeren Zeit werden alle gezählt.
+insights-since = Früher abgeschlossene Aufgaben sind nicht gezählt, und früher eröffnete womöglich zu niedrig:
+insights-none = Wählen Sie eine andere Zeit oder Version. Aufgaben zählen, sobald sie abgeschlossen sind.
+insights-bottleneck-revisions = { $stage } nimmt { $percent } % der Zeit ein; { $part } davon ist Warten auf Überarbeitungen.
+insights-bottleneck-partner = { $stage } nimmt { $percent } % der Zeit ein; { $part } davon ist Warten auf den Partner.
+insights-bottleneck-buyer = { $stage } nimmt { $percent } % der Zeit ein; { $part } davon ist Warten auf den Auftraggeber.
+insights-bottleneck-platform = { $stage } nimmt { $percent } % der Zeit ein; { $part } davon ist Warten auf AITasker.
+insights-half = die Hälfte
+insights-almost-all = fast alles
+insights-percent = { $number } %
+insights-delivery = Zeit bis zur Lieferung
+insights-half-and-most = die Hälfte der Aufgaben in { $half }, neun von zehn in { $most }
+insights-times = Wie lange jede Stufe dauert
+insights-times-of = { $stage }: die Hälfte der Aufgaben in { $half }, neun von zehn in { $most }.
+insights-half-of-tasks = Hälfte der Aufgaben
+insights-nine-of-ten = Neun von zehn
+insights-parties = Wessen Zeit es war, im Mittel
+insights-parties-of = { $stage }: Partner { $partner }, Auftraggeber { $buyer }, AITasker { $platform }.
+insights-average = Mittel
+insights-too-few = zu wenige
+insights-decisions = Wie die Stufen entschieden werden
+insights-first-pass = Sofort freigegeben
+insights-rounds = Runden
+insights-rounds-of = { $half } ({ $most })
+insights-rejections = Ablehnungen
+insights-escalated = Eskaliert
+insights-questions = Fragen
+insights-sheet = Tabelle herunterladen (CSV)

@@ -99,6 +99,17 @@ review-votes-more = { $more ->
 }
 review-votes-may = Zustimmen dürfen: { $who }.
 review-objections = { $have } von { $want } Ablehnungen, von { $who }.
+review-panels = { $have } von { $want } Gremien haben zugestimmt.
+review-panel = Gremium
+review-panel-state = Stand
+review-panel-people = Wer darin sitzt
+review-panel-approved = Zugestimmt, mit { $have } von { $want } Zustimmungen.
+review-panel-open = Offen, mit { $have } von { $want } Zustimmungen.
+review-panel-against = { $have } von { $want } Ablehnungen.
+review-seat-approved = { $who } (zugestimmt)
+review-seat-rejected = { $who } (abgelehnt)
+review-seat-open = { $who }
+review-seat-barred = { $who } (darf nur ablehnen)
 review-asked-by-partner = Der Partner bittet um eine Entscheidung durch: { $party }.
 review-asked-by-platform = AITasker bittet um eine Entscheidung durch: { $party }.
 review-asked-by-buyer = Der Auftraggeber bittet um eine Entscheidung durch: { $party }.
@@ -153,12 +164,18 @@ review-escalate-to = Wer entscheidet
 review-redirect-to = Wer stattdessen entscheidet
 review-ask-to = Wen Sie fragen
 review-summary = Was sich ändern muss
+review-cause = Grund
+review-cause-choose = Grund wählen
+review-praise = Anmerkungen, die nichts aufhalten (freiwillig)
+review-praise-share = Der Auftraggeber darf die Anmerkungen lesen
 review-point = Punkt { $number }
 review-point-script = Punkt
-review-point-severity = Wie wichtig: must, could oder Ihr eigenes Wort
+review-point-severity = Wie wichtig: must, could (hält nichts auf) oder Ihr eigenes Wort
 review-point-where = Wo
 review-point-where-hint = etwa contract.pdf#page=3
 review-point-text = Was
+review-point-reopens = Nimmt wieder auf
+review-point-reopens-none = Keinen früheren Punkt
 review-point-more = Punkt hinzufügen
 review-point-up = Nach oben
 review-point-down = Nach unten
@@ -179,6 +196,14 @@ review-options-hint = Eine je Zeile, höchstens 10.
 review-answers = Vorgeschlagene Antworten
 review-answer-text = Antwort in eigenen Worten
 review-work-summary = Die Arbeit in Kürze
+review-replies-hint = Sagen Sie zu jedem Punkt, was daraus geworden ist. Ein abgelehnter Punkt braucht eine Begründung.
+review-reply-to = Punkt { $item }
+review-reply-required = braucht eine Antwort
+review-reply-how = Was daraus geworden ist
+review-reply-none = Keine Antwort
+review-reply-words = Ihre Antwort in Worten
+review-done = Erledigt
+review-declined = Abgelehnt
 review-pieces-hint = Jede Datei wird mit ihrer Adresse und ihrem SHA-256 genannt. Die Datei selbst bleibt, wo sie ist.
 review-piece = Datei { $number }
 review-piece-script = Datei
@@ -220,6 +245,9 @@ review-mistake-required = Bitte schreiben Sie hier etwas.
 review-mistake-long = Dieser Text ist zu lang. Bitte kürzen Sie ihn.
 review-mistake-many = Das sind zu viele. Bitte senden Sie weniger.
 review-mistake-select = Dies kann hier nicht gewählt werden. Bitte wählen Sie etwas anderes.
+review-mistake-unanswered = Dieser Punkt braucht eine Antwort. Bitte wählen Sie, was daraus geworden ist.
+review-mistake-declined = Bitte begründen Sie, warum Sie diesen Punkt ablehnen.
+review-mistake-item = Dieser Punkt kann nicht mehr genannt werden. Bitte wählen Sie einen anderen.
 review-mistake-options = Vorgeschlagene Antworten müssen verschieden und kurz sein, höchstens 10.
 review-mistake-percent = Bitte eine ganze Zahl von 0 bis 100 eingeben.
 review-mistake-url = Bitte eine Adresse eingeben, die mit https:// beginnt, ohne Benutzernamen.
@@ -412,6 +440,11 @@ review-stage-ended = hier beendet
 review-rule-partner = { $approvals ->
     [one] · eine Person des Partners entscheidet
    *[other] · { $approvals } Personen des Partners entscheiden
+}
+review-rule-all = · alle { $people } benannten Personen des Partners entscheiden
+review-rule-panels = { $panels ->
+    [one] · ein Gremium des Partners entscheidet
+   *[other] · { $panels } Gremien des Partners entscheiden
 }
 review-rule-platform = · AITasker entscheidet
 review-rule-buyer = · der Auftraggeber entscheidet

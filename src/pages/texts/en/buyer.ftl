@@ -75,6 +75,9 @@ stage-pending = not yet
 stage-again = to be decided again
 stage-will-be-yours = your decision, later
 stage-ended = ended here
+panel-approved = approved
+panel-open = still open
+panel-silent = did not decide
 stage-bound = decided by named people only
 stage-overridden = another party has decided this stage once
 
@@ -116,6 +119,9 @@ choice-withdraw = Take your question back
 choice-cancel = Stop this task
 
 text-changes = What should change?
+text-remarks = Remarks (optional)
+cause = Reason
+cause-choose = Choose a reason
 text-question = What should they decide?
 text-message = A message to them (optional)
 text-advice = Your advice (optional)
@@ -129,7 +135,13 @@ severity-must = must
 severity-could = could
 point-where = Where, such as contract.pdf page 3
 point-text = What
+point-reopens = Asks again for
+point-reopens-none = Nothing earlier
 point-more = More points
+answered-title = What you asked for, and the answers
+answer-done = Done:
+answer-declined = Declined:
+answer-none = No answer yet.
 send = Send
 
 # What a choice leads to.
@@ -178,6 +190,8 @@ mistake-long = Use at most { $limit } characters.
 mistake-point = Write what should change there, or clear the place.
 mistake-characters = Remove invisible or control characters.
 mistake-form = The form does not fit this choice. Open the page again and send it from there.
+mistake-cause = Choose a reason.
+mistake-item = This point cannot be named any more. Choose another.
 
 # Why something was not accepted.
 conflict-title = Not sent

@@ -15,6 +15,7 @@ nav-inbox = Inbox
 nav-workflows = Workflows
 nav-webhooks = Webhooks
 nav-deliveries = Deliveries
+nav-insights = Insights
 nav-people = People
 nav-keys = Keys
 nav-partners = Partners

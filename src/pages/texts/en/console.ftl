@@ -53,6 +53,7 @@ console-wrong-time = Write a day such as 2027-01-15, or a time such as 2027-01-1
 console-wrong-cursor = This address does not continue a list. Start at its first page.
 console-wrong-actor = This cannot be the id of a person.
 console-wrong-hours = Hours are whole numbers from 0 to 2160.
+console-wrong-version = A version is a whole number from 1.
 console-wrong-choice = Choose one of the values in the list.
 
 # Tasks.
@@ -127,6 +128,16 @@ console-rule-quorum = Reviewed by the partner. { $approvals ->
     [one] { $rejections } rejection
    *[other] { $rejections } rejections
 } decide.
+console-rule-quorum-all = Reviewed by the partner. The approval of all who may approve decides, or one rejection.
+console-rule-panels = Reviewed by the partner, in panels. Every panel must approve; one that rejects decides alone.
+console-rule-panel = { $panel }: { $approvals ->
+    [one] { $approvals } approval
+   *[other] { $approvals } approvals
+} or { $rejections ->
+    [one] { $rejections } rejection
+   *[other] { $rejections } rejections
+} of { $people }.
+console-rule-panel-all = { $panel }: the approval of all who may approve, or one rejection, of { $people }.
 console-rule-named = Only these may vote: { $people }.
 console-rule-not-own = Nobody approves their own work.
 console-rule-distinct = Who approved { $stages } may not approve here.
@@ -380,3 +391,47 @@ console-erasure-progress = { $tasks ->
     [one] { $tasks } task
    *[other] { $tasks } tasks
 } erased, { $waiting } waiting, { $failing } failing
+
+# Insights: statistics of closed tasks.
+insights = Insights
+insights-of = Insights: { $name }
+insights-wrong-span = The first day must come before the last, by 366 days at most.
+insights-version-hint = The latest, if empty.
+insights-from = From
+insights-from-hint = A day such as 2027-01-15. 30 days before the end, if empty.
+insights-until = Until
+insights-until-hint = A day such as 2027-02-15, which does not count. Now, if empty.
+insights-choose-partner = Name a partner to see the insights of its workflows.
+insights-no-workflow = There is no workflow yet, so no task has closed.
+insights-sample = { $tasks ->
+    [one] { $tasks } task closed in this time.
+   *[other] { $tasks } tasks closed in this time.
+}
+insights-more = More tasks closed in this time. Only the 10,000 that closed last are counted. Choose a shorter time to count all.
+insights-since = Tasks that closed earlier are not counted, and those that were opened earlier may be counted too low:
+insights-none = Choose another time or version. Tasks count from the moment they close.
+insights-bottleneck-revisions = { $stage } takes { $percent } % of the time; { $part } of that is waiting for revisions.
+insights-bottleneck-partner = { $stage } takes { $percent } % of the time; { $part } of that is waiting for the partner.
+insights-bottleneck-buyer = { $stage } takes { $percent } % of the time; { $part } of that is waiting for the buyer.
+insights-bottleneck-platform = { $stage } takes { $percent } % of the time; { $part } of that is waiting for AITasker.
+insights-half = half
+insights-almost-all = almost all
+insights-percent = { $number } %
+insights-delivery = Time to delivery
+insights-half-and-most = half of the tasks within { $half }, nine out of ten within { $most }
+insights-times = How long each stage takes
+insights-times-of = { $stage }: half of the tasks within { $half }, nine out of ten within { $most }.
+insights-half-of-tasks = Half of the tasks
+insights-nine-of-ten = Nine out of ten
+insights-parties = Whose time it was, on average
+insights-parties-of = { $stage }: the partner { $partner }, the buyer { $buyer }, AITasker { $platform }.
+insights-average = Average
+insights-too-few = too few
+insights-decisions = How the stages are decided
+insights-first-pass = Approved at once
+insights-rounds = Rounds
+insights-rounds-of = { $half } ({ $most })
+insights-rejections = Rejections
+insights-escalated = Escalated
+insights-questions = Questions
+insights-sheet = Download the table (CSV)

@@ -99,6 +99,17 @@ review-votes-more = { $more ->
 }
 review-votes-may = These may approve: { $who }.
 review-objections = { $have } of { $want } rejections, by { $who }.
+review-panels = { $have } of { $want } panels have approved.
+review-panel = Panel
+review-panel-state = State
+review-panel-people = Who sits in it
+review-panel-approved = Approved, with { $have } of { $want } approvals.
+review-panel-open = Open, with { $have } of { $want } approvals.
+review-panel-against = { $have } of { $want } rejections.
+review-seat-approved = { $who } (approved)
+review-seat-rejected = { $who } (rejected)
+review-seat-open = { $who }
+review-seat-barred = { $who } (may only reject)
 review-asked-by-partner = The partner asked for a decision by { $party }:
 review-asked-by-platform = AITasker asked for a decision by { $party }:
 review-asked-by-buyer = The buyer asked for a decision by { $party }:
@@ -153,12 +164,18 @@ review-escalate-to = Who decides
 review-redirect-to = Who decides instead
 review-ask-to = Whom to ask
 review-summary = What must change
+review-cause = Reason
+review-cause-choose = Choose a reason
+review-praise = Remarks that do not block (optional)
+review-praise-share = The buyer may read the remarks
 review-point = Point { $number }
 review-point-script = Point
-review-point-severity = How important: must, could, or your own word
+review-point-severity = How important: must, could (does not block), or your own word
 review-point-where = Where
 review-point-where-hint = such as contract.pdf#page=3
 review-point-text = What
+review-point-reopens = Raises again
+review-point-reopens-none = No earlier point
 review-point-more = Add a point
 review-point-up = Up
 review-point-down = Down
@@ -179,6 +196,14 @@ review-options-hint = One on each line, at most 10.
 review-answers = Suggested answers
 review-answer-text = Answer in your own words
 review-work-summary = The work in short
+review-replies-hint = Say for each point what became of it. A point that you decline needs a reason.
+review-reply-to = Point { $item }
+review-reply-required = needs an answer
+review-reply-how = What became of it
+review-reply-none = No answer
+review-reply-words = Your answer in words
+review-done = Done
+review-declined = Declined
 review-pieces-hint = Each file is named by its address and its SHA-256. The file itself stays where it is.
 review-piece = File { $number }
 review-piece-script = File
@@ -220,6 +245,9 @@ review-mistake-required = Please write something here.
 review-mistake-long = This text is too long. Please shorten it.
 review-mistake-many = There are too many. Please send fewer.
 review-mistake-select = This cannot be chosen here. Please choose another.
+review-mistake-unanswered = This point must be answered. Please choose what became of it.
+review-mistake-declined = Please say why you decline this point.
+review-mistake-item = This point cannot be named any more. Please choose another.
 review-mistake-options = Suggested answers must be different and short, at most 10.
 review-mistake-percent = Please enter a whole number from 0 to 100.
 review-mistake-url = Please enter an address that begins with https://, without a user name.
@@ -412,6 +440,11 @@ review-stage-ended = ended here
 review-rule-partner = { $approvals ->
     [one] · decided by one person of the partner
    *[other] · decided by { $approvals } people of the partner
+}
+review-rule-all = · decided by all { $people } named people of the partner
+review-rule-panels = { $panels ->
+    [one] · decided by one panel of the partner
+   *[other] · decided by { $panels } panels of the partner
 }
 review-rule-platform = · decided by AITasker
 review-rule-buyer = · decided by the buyer

@@ -13,6 +13,7 @@ use crate::domain::values::party::Party;
 use crate::domain::values::time::Time;
 use crate::store::db::row::{bigint, int, to_json};
 
+use super::facts::{self, FactRow};
 use super::{Outcome, Save, Seed, Written};
 
 /// A write that is ready for its statement. It owns its data, so that it can wait to share one.
@@ -20,6 +21,8 @@ use super::{Outcome, Save, Seed, Written};
 pub struct Prepared {
     pub(super) present: Present,
     pub(super) rows: Vec<Row>,
+    /// What statistics keep, if it closes the task.
+    pub(super) facts: Vec<FactRow>,
     pub(super) trace: Option<Trace>,
 }
 
@@ -108,7 +111,7 @@ impl Prepared {
             let party = transition.events().first().map_or("", |first| first.party.as_str());
             Trace { traceparent: traceparent.to_owned(), party }
         });
-        Self { present: Present::of(transition, head), rows, trace }
+        Self { present: Present::of(transition, head), rows, facts: facts::of(transition), trace }
     }
 
     /// The hash of each event, in order.

@@ -13,9 +13,13 @@ use super::story::Story;
 
 /// Plays everything.
 pub async fn play(story: &mut Story) {
-    for (key, definition) in
-        [("w-planted", of_all()), ("w-timed", timed()), ("w-short", short()), ("w-signed", signed())]
-    {
+    for (key, definition) in [
+        ("w-planted", of_all()),
+        ("w-timed", timed()),
+        ("w-short", short()),
+        ("w-signed", signed()),
+        ("w-panelled", panelled()),
+    ] {
         story.parties.register(key, &definition).await;
     }
     let task = story.open("opening", "w-planted").await;
@@ -31,7 +35,15 @@ pub async fn play(story: &mut Story) {
     story.wait(&short, "task.workflow_expired").await;
     let signed = story.open("signed", "w-signed").await;
     story.step(("buyer", "sign"), &signed, at("stage_approved", ("a", 1, 0))).await;
+    let panelled = story.open("panelled", "w-panelled").await;
+    story.step(("partner", "seated"), &panelled, at("stage_approved", ("a", 1, 0))).await;
     erasure(story).await;
+}
+
+/// A panel decides, of one person.
+fn panelled() -> Value {
+    let panel = json!({ "key": "legal", "name": "Legal", "reviewers": ["<seated/id>"] });
+    json!({ "name": "Paneled", "stages": [{ "key": "a", "name": "A", "buyer_label": "In A", "panels": [panel] }] })
 }
 
 /// The buyer decides, whose token is bound to the person.
@@ -43,16 +55,17 @@ fn signed() -> Value {
 fn of_all() -> Value {
     let day = json!([{ "from": "00:00", "to": "24:00" }]);
     let deadline = json!({ "within": "PT900H", "clock": "business" });
+    let reasons = json!([{ "key": "text", "name": "The text" }, { "key": "design", "name": "The design" }]);
     json!({ "name": "Planted",
         "calendar": { "time_zone": "UTC", "hours": { "monday": day, "friday": day, "saturday": day, "sunday": day } },
         "stages": [
             { "key": "a", "name": "A", "buyer_label": "In A", "quorum": { "approvals": 2, "rejections": 2 },
               "escalation": { "to": ["buyer", "platform"], "respond_within": "PT900H", "clock": "business" },
               "questions": { "respond_within": "PT900H", "clock": "business", "max_per_round": 20 },
-              "on_reject": { "return_to": ["a"] }, "deadline": deadline,
+              "on_reject": { "return_to": ["a"], "reasons": reasons }, "deadline": deadline,
               "cancellation": { "in_flight": "let_finish", "grace": "PT2H" } },
             { "key": "b", "name": "B", "buyer_label": "In B", "reviewer": "buyer",
-              "escalation": { "to": ["partner", "platform"] }, "on_reject": { "return_to": ["b", "a"] },
+              "escalation": { "to": ["partner", "platform"] }, "on_reject": { "return_to": ["b", "a"], "reasons": reasons },
               "deadline": deadline, "cancellation": { "in_flight": "let_finish", "grace": "PT2H" } } ] })
 }
 
@@ -78,7 +91,22 @@ fn work() -> Value {
 
 fn feedback(shared: bool) -> Value {
     let item = json!({ "severity": "<severity>", "anchor": "<anchor>", "text": "<text>" });
-    json!({ "feedback": { "summary": "<feedback>", "share_with_buyer": shared, "items": [item] } })
+    json!({ "feedback": { "summary": "<feedback>", "reason": "text", "share_with_buyer": shared, "items": [item] } })
+}
+
+/// Work that answers every item of the feedback that returned the task.
+async fn answering(story: &Story, task: &str) -> Value {
+    let feedback = story.parties.task(task).await["feedback"]["feedback"].clone();
+    let items = feedback.as_array().unwrap().iter().flat_map(|said| said["items"].as_array().unwrap().clone());
+    let answers: Vec<Value> =
+        items.map(|item| json!({ "item": item["id"], "how": "declined", "text": "<reply>" })).collect();
+    with(work(), &json!({ "answers": answers }))
+}
+
+fn remarked(place: (&str, u32, u32), shared: bool) -> Value {
+    let item = json!({ "text": "<text>" });
+    let remarks = json!({ "summary": "<feedback>", "share_with_buyer": shared, "items": [item] });
+    with(at("stage_approved", place), &json!({ "feedback": remarks }))
 }
 
 fn at(kind: &str, (stage, round, revision): (&str, u32, u32)) -> Value {
@@ -160,9 +188,10 @@ async fn reviews(story: &mut Story, task: &str) {
     story.step(("buyer", "advise after silence"), task, advice).await;
     story.step(("partner", "shared vote"), task, rejected(("a", 1, 1), true)).await;
     story.step(("partner", "own vote"), task, rejected(("a", 1, 1), false)).await;
-    story.step(("partner", "second work"), task, work()).await;
-    story.step(("partner", "first yes"), task, at("stage_approved", ("a", 2, 2))).await;
-    story.step(("partner", "second yes"), task, at("stage_approved", ("a", 2, 2))).await;
+    let work = answering(story, task).await;
+    story.step(("partner", "second work"), task, work).await;
+    story.step(("partner", "first yes"), task, remarked(("a", 2, 2), true)).await;
+    story.step(("partner", "second yes"), task, remarked(("a", 2, 2), false)).await;
 }
 
 /// The buyer reviews stage b, asks both others, is answered in every way, rejects and approves.
@@ -180,7 +209,8 @@ async fn buyer_reviews(story: &mut Story, task: &str) {
     story.step(("partner", "reject for the buyer"), task, no).await;
     story.step(("partner", "third work"), task, work()).await;
     story.step(("buyer", "the buyer's vote"), task, rejected(("b", 2, 3), false)).await;
-    story.step(("partner", "fourth work"), task, work()).await;
+    let answers = answering(story, task).await;
+    story.step(("partner", "fourth work"), task, answers).await;
     story.step(("buyer", "ask once more"), task, escalated(("b", 3, 4), "platform")).await;
     let no = answered(story, task, "reject", with(feedback(false), &json!({ "return_to": "b" }))).await;
     story.step(("platform", "reject for the platform"), task, no).await;

@@ -16,7 +16,11 @@ const QUESTIONS: &[&str] = &[
 /// Problems show none.
 pub const SHOWN: &[(&str, &str, &[&str])] = &[
     ("inbox", "data.workflow", &[]),
-    ("inbox", "title", &["opening", "cancelled", "late", "withdrawn", "timed", "short", "signed", "erased", "alone"]),
+    (
+        "inbox",
+        "title",
+        &["opening", "cancelled", "late", "withdrawn", "timed", "short", "signed", "panelled", "erased", "alone"],
+    ),
     ("status", "message", &["update"]),
     // A hold's reason; and the question, where the buyer is asked. One that is handed over is asked in the words of
     // the advice.
@@ -28,8 +32,16 @@ pub const SHOWN: &[(&str, &str, &[&str])] = &[
     ("status", "summary", WORKS),
     ("status", "artifact", WORKS),
     ("task", "data.workflow", &[]),
-    ("task", "title", &["opening", "cancelled", "late", "withdrawn", "timed", "short", "signed", "erased", "alone"]),
-    ("task", "metadata", &["opening", "cancelled", "late", "withdrawn", "timed", "short", "signed", "erased", "alone"]),
+    (
+        "task",
+        "title",
+        &["opening", "cancelled", "late", "withdrawn", "timed", "short", "signed", "panelled", "erased", "alone"],
+    ),
+    (
+        "task",
+        "metadata",
+        &["opening", "cancelled", "late", "withdrawn", "timed", "short", "signed", "panelled", "erased", "alone"],
+    ),
     ("task", "message", &["update"]),
     ("task", "reason", &["hold a question"]),
     ("task", "question", QUESTIONS),
@@ -51,6 +63,9 @@ pub const SHOWN: &[(&str, &str, &[&str])] = &[
     ("why", "reason", &["ask in silence", "ask once more", "ask at last", "last question"]),
     ("why", "question", QUESTIONS),
     ("why", "advice", &["hand over", "hand on"]),
+    // Who sits in a panel, and may approve.
+    ("task", "id", &["seated"]),
+    ("why", "id", &["seated"]),
     // Who handed in work, and whose vote stands while others are waited for.
     ("task", "id", WORKS),
     ("task", "id", VOTES),
@@ -58,6 +73,11 @@ pub const SHOWN: &[(&str, &str, &[&str])] = &[
     ("task", "name", VOTES),
     ("task", "role", WORKS),
     ("task", "role", VOTES),
+    // Answers, and to the buyer those to its own items, with the items.
+    ("task", "reply", &["second work", "fourth work"]),
+    ("status", "reply", &["fourth work"]),
+    ("status", "anchor", &["reject for the buyer", "the buyer's vote"]),
+    ("status", "text", &["reject for the buyer", "the buyer's vote"]),
     ("task", "feedback", REJECTIONS),
     ("task", "severity", REJECTIONS),
     ("task", "anchor", REJECTIONS),
@@ -66,8 +86,8 @@ pub const SHOWN: &[(&str, &str, &[&str])] = &[
 
 /// What a party does not read although the door shows it to others: the inbox has tasks that wait on the party.
 pub const LESS: &[(&str, &str, &str, &[&str])] = &[
-    ("inbox", "buyer", "title", &["cancelled", "withdrawn", "timed", "short", "erased", "alone"]),
-    ("inbox", "platform", "title", &["late", "withdrawn", "timed", "short", "signed", "erased"]),
+    ("inbox", "buyer", "title", &["cancelled", "withdrawn", "timed", "short", "panelled", "erased", "alone"]),
+    ("inbox", "platform", "title", &["late", "withdrawn", "timed", "short", "signed", "panelled", "erased"]),
     ("inbox", "partner", "title", &["signed"]),
 ];
 

@@ -53,6 +53,11 @@ fn without_null(schema: &Value) -> (&Value, bool) {
     }
 }
 
+/// Whether two alternatives are the same one: by name, or by type if they have none.
+fn same_alternative(old: &Value, new: &Value) -> bool {
+    old["$ref"] == new["$ref"] && (old["$ref"].is_string() || old["type"] == new["type"])
+}
+
 /// The type without null.
 fn kind(schema: &Value) -> Option<&str> {
     schema["type"].as_str().or_else(|| words(&schema["type"]).into_iter().find(|kind| *kind != "null"))
@@ -216,7 +221,7 @@ impl<'a> Comparison<'a> {
         }
         for alternative in old["oneOf"].as_array().into_iter().flatten() {
             let others = new["oneOf"].as_array().into_iter().flatten();
-            if let Some(other) = others.into_iter().find(|other| other["$ref"] == alternative["$ref"]) {
+            if let Some(other) = others.into_iter().find(|other| same_alternative(alternative, other)) {
                 self.schema(place, alternative, other, direction);
             }
         }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use stagegate::worker::watchers::Watchers;
 
 use super::{Scene, buyer, choices, hidden, paths, play, start, submit_form};
-use crate::harness::commands::{approve, at, submit};
+use crate::harness::commands::{approve, at, submit, with};
 use crate::harness::parties::Parties;
 use crate::harness::visitor::{Page, Visitor};
 
@@ -113,8 +113,10 @@ async fn changes_are_asked_for_with_points_and_more_of_them() {
     assert!(done.one("h1").starts_with("Changes asked for – "), "{}", done.one("h1"));
     let trail = parties.trail(&id).await;
     let vote = trail.iter().find(|row| row["type"] == "task.vote_recorded" && row["party"] == "buyer").unwrap();
+    let id = |index: usize| format!("{}.{index}", vote["seq"]);
     let feedback = json!({ "summary": "Nearly.\nTwo things.", "share_with_buyer": true, "items": [
-        { "severity": "must", "anchor": "logo.svg", "text": "Larger margin" }, { "severity": "could", "text": "Another blue" }] });
+        { "id": id(1), "severity": "must", "anchor": "logo.svg", "text": "Larger margin", "blocking": true },
+        { "id": id(2), "severity": "could", "text": "Another blue", "blocking": false }] });
     assert_eq!(vote["data"]["feedback"], feedback);
     assert!(done.one("#history").contains("Larger margin"), "the buyer reads the own words again");
     assert!(vote["credential_id"].as_str().unwrap().starts_with("link:"));
@@ -348,4 +350,48 @@ async fn the_proof_is_a_file_that_the_buyer_can_check() {
     assert!(file.headers["content-disposition"].to_str().unwrap().contains(&format!("task-{id}.jsonl")));
     let direct = parties.buyer.get(&format!("/api/v1/tasks/{id}/audit/export")).await;
     assert_eq!(file.html.lines().count(), direct.text.lines().count());
+}
+
+#[tokio::test]
+async fn the_buyer_reads_the_answers_and_asks_again_for_a_reason() {
+    let parties = Parties::start().await;
+    let reasons = json!([{ "key": "colour", "name": "The colour" }, { "key": "form", "name": "The form" }]);
+    let definition = json!({ "name": "Look", "stages": [
+        { "key": "draft", "name": "Draft", "buyer_label": "In draft", "submission": "required" },
+        { "key": "look", "name": "Your look", "buyer_label": "Ready for your look", "reviewer": "buyer",
+          "on_reject": { "return_to": ["draft"], "answers": "required", "reasons": reasons } } ] });
+    parties.register("look", &definition).await;
+    let id = parties.open("look").await;
+    parties.partner.done(&id, &submit("agent")).await;
+    parties.partner.done(&id, &approve(at("draft", 1, 1), "u-bo")).await;
+    let mut visitor = buyer(&parties, &id).await;
+    let (path, commands) = paths(&id);
+    let page = visitor.read(&path).await;
+    let point = [("point-severity", "must"), ("point-where", ""), ("point-text", "Bluer.")];
+    let chosen = [&[("choice", "reject"), ("text-reject", "Nearly."), ("cause", "")][..], &point].concat();
+    let again = submit_form(&mut visitor, (&page, PANEL), &commands, &chosen).await;
+    assert_eq!((again.status, again.one("#cause-error").as_str()), (422, "Choose a reason."));
+    again.keeps_the_rules("the buyer's page");
+    let chosen = [&[("choice", "reject"), ("text-reject", "Nearly."), ("cause", "colour")][..], &point].concat();
+    let sent = submit_form(&mut visitor, (&again, PANEL), &commands, &chosen).await;
+    let done = visitor.follow(sent).await;
+    assert!(done.one("h1").starts_with("Changes asked for – "), "{}", done.text());
+    let item = parties.task(&id).await["unanswered"][0].as_str().unwrap().to_owned();
+    let answers = json!({ "answers": [{ "item": item, "how": "declined", "text": "The brand is green." }] });
+    parties.partner.done(&id, &with(submit("agent"), &answers)).await;
+    parties.partner.done(&id, &approve(at("draft", 2, 2), "u-bo")).await;
+    let page = visitor.read(&path).await;
+    let panel = page.one("#action");
+    for words in ["What you asked for, and the answers", "Bluer.", "Declined:", "The brand is green."] {
+        assert!(panel.contains(words), "{words}: {panel}");
+    }
+    assert!(page.one("#history").contains("The brand is green."));
+    page.keeps_the_rules("the buyer's page");
+    let point = [("point-severity", "must"), ("point-where", ""), ("point-text", "Still."), ("point-reopens", &*item)];
+    let chosen = [&[("choice", "reject"), ("text-reject", "No."), ("cause", "colour")][..], &point].concat();
+    let sent = submit_form(&mut visitor, (&page, PANEL), &commands, &chosen).await;
+    visitor.follow(sent).await;
+    let trail = parties.trail(&id).await;
+    let vote = trail.iter().rev().find(|row| row["type"] == "task.vote_recorded").unwrap();
+    assert_eq!(vote["data"]["feedback"]["items"][0]["reopens"], json!(item));
 }

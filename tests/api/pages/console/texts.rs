@@ -35,6 +35,7 @@ async fn hostile_texts_stay_texts() {
         "/workflows/hostile",
         "/workflows/hostile/play",
         "/workflows/check?from=hostile",
+        "/insights?workflow=hostile",
         "/keys",
     ];
     let of_partner = of_partner.map(ToOwned::to_owned);

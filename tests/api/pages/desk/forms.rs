@@ -389,8 +389,8 @@ async fn a_shared_rejection_reaches_the_buyer_and_the_next_reviewer() {
     assert_eq!(
         vote["data"]["feedback"],
         json!({ "summary": "Two things.", "share_with_buyer": true, "items": [
-            { "severity": "could", "anchor": "logo.svg", "text": "Larger margin." },
-            { "severity": "must", "anchor": "contract.pdf#page=3", "text": "Remove it." } ] })
+            { "id": "7.1", "severity": "could", "anchor": "logo.svg", "text": "Larger margin.", "blocking": false },
+            { "id": "7.2", "severity": "must", "anchor": "contract.pdf#page=3", "text": "Remove it.", "blocking": true } ] })
     );
     let page = anna.read(&page_of(&task)).await;
     let todo = page.all("[aria-labelledby=came-back] li");
@@ -427,4 +427,84 @@ async fn revisions_are_compared_by_name_and_digest() {
     let link = links.select(&link).next().unwrap();
     assert_eq!((link.attr("rel"), link.attr("target")), (Some("noopener noreferrer external"), Some("_blank")));
     assert_eq!(dora.get(&format!("{}?compare=7", page_of(&task))).await.status, 200);
+}
+
+#[tokio::test]
+async fn feedback_is_answered_and_raised_again_point_by_point() {
+    let parties = Parties::start().await;
+    let reasons = json!([{ "key": "text", "name": "The text" }, { "key": "design", "name": "The design" }]);
+    let definition = json!({ "name": "Poster", "stages": [{ "key": "check", "name": "Check", "buyer_label": "In check",
+        "submission": "required", "on_reject": { "answers": "required", "reasons": reasons } }] });
+    parties.register("poster", &definition).await;
+    let task = parties.open("poster").await;
+    parties.partner.done(&task, &crate::harness::commands::submit("u-dora")).await;
+    let targets = |page: &Page| {
+        let link = scraper::Selector::parse(".summary a").unwrap();
+        page.tree().select(&link).filter_map(|link| link.attr("href").map(str::to_owned)).collect::<Vec<_>>()
+    };
+    let (mut eli, mut dora) = (reviewer(&parties, "u-eli").await, reviewer(&parties, "u-dora").await);
+    let page = eli.read(&page_of(&task)).await;
+    let points = [
+        ("return-to", "check"),
+        ("summary", "Nearly."),
+        ("point-severity", ""),
+        ("point-where", "poster.pdf"),
+        ("point-text", "The date is missing."),
+        ("point-severity", "could"),
+        ("point-where", ""),
+        ("point-text", "The red could be warmer."),
+    ];
+    let again = send(&mut eli, &page, (&task, "send-back"), &[&points[..], &[("cause", "")]].concat()).await;
+    assert_eq!((again.status, targets(&again)), (422, vec!["#cause".to_owned()]));
+    again.keeps_the_rules("the desk");
+    let sent = send(&mut eli, &again, (&task, "send-back"), &[&points[..], &[("cause", "text")]].concat()).await;
+    eli.follow(sent).await;
+    let items = parties.task(&task).await["feedback"]["feedback"][0]["items"].clone();
+    let ids = [0, 1].map(|index: usize| items[index]["id"].as_str().unwrap().to_owned());
+    assert_eq!((&items[0]["blocking"], &items[1]["blocking"]), (&json!(true), &json!(false)));
+
+    let page = dora.read(&page_of(&task)).await;
+    assert!(page.one("#form-hand-in").contains("The date is missing.") && page.text().contains("needs an answer"));
+    let work = ("work-summary", "A second draft.");
+    let again = send(&mut dora, &page, (&task, "hand-in"), &[work]).await;
+    let field = |part: &str, id: &str| format!("#{part}-{}", id.replace('.', "-"));
+    assert_eq!((again.status, targets(&again)), (422, vec![field("how", &ids[0])]));
+    again.keeps_the_rules("the desk");
+    let (how, why) = (format!("how-{}", ids[0]), format!("why-{}", ids[0]));
+    let again = send(&mut dora, &again, (&task, "hand-in"), &[work, (&*how, "declined")]).await;
+    assert_eq!((again.status, targets(&again)), (422, vec![field("why", &ids[0])]));
+    let reply = [work, (&*how, "declined"), (&*why, "The fair has no date yet.")];
+    let sent = send(&mut dora, &again, (&task, "hand-in"), &reply).await;
+    assert_eq!(dora.follow(sent).await.one("h1"), "Your work was handed in");
+    let answers = json!([{ "item": ids[0], "how": "declined", "text": "The fair has no date yet." }]);
+    assert_eq!(parties.task(&task).await["feedback"]["answers"], answers);
+
+    let page = eli.read(&page_of(&task)).await;
+    page.keeps_the_rules("the desk");
+    let answered = page.one("section[aria-labelledby=came-back]");
+    for words in ["The date is missing.", "Declined", "The fair has no date yet."] {
+        assert!(answered.contains(words), "{words}: {answered}");
+    }
+    let raised =
+        [("return-to", "check"), ("summary", "No."), ("cause", "text"), ("point-severity", ""), ("point-where", "")];
+    let raised = [&raised[..], &[("point-text", "It has one: May 4."), ("point-reopens", &*ids[0])]].concat();
+    let sent = send(&mut eli, &page, (&task, "send-back"), &raised).await;
+    eli.follow(sent).await;
+    assert_eq!(parties.task(&task).await["feedback"]["feedback"][0]["items"][0]["reopens"], json!(ids[0]));
+}
+
+#[tokio::test]
+async fn an_approval_can_have_remarks_for_the_buyer() {
+    let parties = Parties::start().await;
+    let task = Scene::InReview.play(&parties).await;
+    let mut anna = reviewer(&parties, "u-anna").await;
+    let page = anna.read(&page_of(&task)).await;
+    let remarks = [("praise", "Mind the margin."), ("praise-share", "yes")];
+    let sent = send(&mut anna, &page, (&task, "approve"), &remarks).await;
+    let done = anna.follow(sent).await;
+    assert_eq!(done.one("h1"), "Your approval counts");
+    let trail = parties.trail(&task).await;
+    let feedback = json!({ "summary": "Mind the margin.", "share_with_buyer": true });
+    assert_eq!(trail.last().unwrap()["data"]["feedback"], feedback);
+    assert!(anna.read(&page_of(&task)).await.text().contains("Mind the margin."));
 }

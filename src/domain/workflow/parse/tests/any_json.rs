@@ -21,6 +21,8 @@ fn anything() -> impl Strategy<Value = Value> {
         "platform",
         "quorum",
         "approvals",
+        "all",
+        "panels",
         "reviewers",
         "on_reject",
         "return_to",

@@ -142,6 +142,21 @@ pub(super) fn values() -> Vec<(&'static str, Value, Vec<&'static str>)> {
         ("/stages/0/quorum/approvals", json!(100), vec![]),
         ("/stages/0/quorum/approvals", json!(101), vec!["/stages/0/quorum/approvals out_of_range"]),
         ("/stages/0/quorum/rejections", json!(-1), vec!["/stages/0/quorum/rejections out_of_range"]),
+        ("/stages/1/on_reject/answers", json!("required"), vec![]),
+        ("/stages/1/on_reject/answers", json!("always"), vec!["/stages/1/on_reject/answers unknown_value"]),
+        ("/stages/1/on_reject/reasons", reasons(30), vec![]),
+        ("/stages/1/on_reject/reasons", reasons(31), vec!["/stages/1/on_reject/reasons too_many"]),
+        ("/stages/1/on_reject/reasons", json!([]), vec![]),
+        (
+            "/stages/1/on_reject/reasons",
+            json!([{"key": "tone", "name": "Tone"}, {"key": "tone", "name": "Also tone"}, {"key": "Law"}, 3]),
+            vec![
+                "/stages/1/on_reject/reasons/1/key duplicate",
+                "/stages/1/on_reject/reasons/2/key invalid_key",
+                "/stages/1/on_reject/reasons/2/name required",
+                "/stages/1/on_reject/reasons/3 wrong_type",
+            ],
+        ),
         ("/stages/1/on_reject/max_rounds", json!(0), vec!["/stages/1/on_reject/max_rounds out_of_range"]),
         ("/stages/1/on_reject/max_rounds", json!(1000), vec![]),
         ("/stages/1/on_reject/max_rounds", json!(1001), vec!["/stages/1/on_reject/max_rounds out_of_range"]),
@@ -198,6 +213,7 @@ pub(super) fn values() -> Vec<(&'static str, Value, Vec<&'static str>)> {
         // Fields only for stages that the partner reviews.
         ("/stages/2/quorum", json!({"approvals": 1}), vec!["/stages/2/quorum partner_only"]),
         ("/stages/2/reviewers", json!([]), vec!["/stages/2/reviewers partner_only"]),
+        ("/stages/3/panels", json!([]), vec!["/stages/3/panels partner_only"]),
         ("/stages/3/self_approval", json!(false), vec!["/stages/3/self_approval partner_only"]),
         ("/stages/3/distinct_from", json!(["a"]), vec!["/stages/3/distinct_from partner_only"]),
         // Unreachable quorums.
@@ -207,6 +223,18 @@ pub(super) fn values() -> Vec<(&'static str, Value, Vec<&'static str>)> {
         ("/stages/1/quorum", json!({"approvals": 3, "rejections": 2}), vec!["/stages/1/quorum quorum_unreachable"]),
         ("/stages/1/quorum", json!({"rejections": 4}), vec!["/stages/1/quorum quorum_unreachable"]),
         ("/stages/0/quorum", json!({"approvals": 50, "rejections": 60}), vec![]),
+        // All of them.
+        ("/stages/1/quorum", json!({"approvals": "all"}), vec![]),
+        ("/stages/1/quorum", json!({"approvals": "all", "rejections": 1}), vec![]),
+        ("/stages/1/quorum", json!({"approvals": "all", "rejections": 2}), vec!["/stages/1/quorum quorum_unreachable"]),
+        ("/stages/1/quorum/approvals", json!("most"), vec!["/stages/1/quorum/approvals wrong_type"]),
+        ("/stages/1/quorum/approvals", json!(null), vec!["/stages/1/quorum/approvals wrong_type"]),
+        ("/stages/0/quorum", json!({"approvals": "all"}), vec!["/stages/0/quorum/approvals not_applicable"]),
+        (
+            "/stages/0/quorum",
+            json!({"approvals": "all", "votes": 1}),
+            vec!["/stages/0/quorum/votes unknown_field", "/stages/0/quorum/approvals not_applicable"],
+        ),
         // References to stages.
         ("/stages/1/distinct_from", json!(["a"]), vec![]),
         ("/stages/1/distinct_from", json!(["x"]), vec!["/stages/1/distinct_from/0 unknown_stage"]),
@@ -307,4 +335,8 @@ fn every_value_that_is_wrong_is_found_where_it_is_and_nothing_else() {
     for (pointer, value, expected) in values() {
         assert_eq!(found(&with(pointer, value.clone())), expected, "{pointer} = {value}");
     }
+}
+
+fn reasons(count: usize) -> Value {
+    (0..count).map(|index| json!({"key": format!("r-{index}"), "name": "A reason"})).collect()
 }
