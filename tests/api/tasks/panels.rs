@@ -106,7 +106,7 @@ async fn every_panel_must_approve_and_the_buyer_reads_which_have() {
     // The feed has what was recorded.
     let feed = parties.partner.read("/api/v1/events?limit=100").await;
     let rows = feed["items"].as_array().unwrap().iter().filter(|row| row["type"] == "task.vote_recorded");
-    let said: Vec<_> = rows.map(|row| text(&row["data"]["panel"]["state"])).collect();
+    let said: Vec<_> = rows.map(|row| text(&row["event"]["data"]["panel"]["state"])).collect();
     assert_eq!(said, ["approved", "open", "approved"], "{feed}");
     for client in [&parties.partner, &parties.buyer, &parties.platform] {
         let proof = client.read(&format!("/api/v1/tasks/{task}/audit/proof")).await;
@@ -197,15 +197,10 @@ async fn a_simulation_plays_panels() {
     let played = parties.partner.call("POST", "/api/v1/workflows/release/simulate", &body).await;
     assert_eq!(played.status, 200, "{}", played.text);
     let steps = played.body["steps"].as_array().unwrap().iter();
-    let said: Vec<_> = steps.map(|step| states(&step["status"]["stages"][0]["panels"])).collect();
-    let expected = [
-        both("open", "open"),
-        both("approved", "open"),
-        both("approved", "open"),
-        both("approved", "open"),
-        both("approved", "approved"),
-    ];
-    assert_eq!(said, expected);
+    // A step that changes nothing for the buyer has no status.
+    let told = steps.map(|step| &step["status"]).filter(|status| !status.is_null());
+    let said: Vec<_> = told.map(|status| states(&status["stages"][0]["panels"])).collect();
+    assert_eq!(said, [both("open", "open"), both("approved", "open"), both("approved", "approved")]);
 }
 
 #[tokio::test]
@@ -216,7 +211,7 @@ async fn pages_show_the_panels_in_words() {
     let mut buyer = parties.visitor(Party::Buyer, LinkKind::Task, Some(&task), "").await;
     let page = buyer.read(&format!("/tasks/{task}")).await;
     page.keeps_the_rules("the buyer's page");
-    assert_eq!(page.all(".panels li"), ["✓ Legal: approved", "○ Brand & design: still open"]);
+    assert_eq!(page.all(".panels li"), ["✓ Legal : approved", "○ Brand & design : still open"]);
 
     let mut dan = parties.visitor(Party::Partner, LinkKind::Inbox, None, "u-dan").await;
     let page = dan.read(&format!("/tasks/{task}")).await;

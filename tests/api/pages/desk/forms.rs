@@ -394,7 +394,7 @@ async fn a_shared_rejection_reaches_the_buyer_and_the_next_reviewer() {
     );
     let page = anna.read(&page_of(&task)).await;
     let todo = page.all("[aria-labelledby=came-back] li");
-    assert_eq!(todo, ["must contract.pdf#page=3 Remove it.", "could logo.svg Larger margin."]);
+    assert_eq!(todo, ["7.2 must contract.pdf#page=3 Remove it.", "7.1 could logo.svg Larger margin."]);
 }
 
 #[tokio::test]
