@@ -6,6 +6,7 @@ use stagegate::domain::audit::ProofView;
 use stagegate::domain::link::LinkKind;
 use stagegate::domain::values::party::Party;
 
+use crate::audit::transparency_log::settle;
 use crate::harness::commands::{approve, at, escalate, reject, resolve, submit};
 use crate::harness::parties::{Client, Parties, code, text};
 
@@ -104,6 +105,7 @@ async fn every_panel_must_approve_and_the_buyer_reads_which_have() {
     assert_eq!(ended["events"][1]["data"]["votes"].as_array().map(Vec::len), Some(3), "{ended}");
     assert_eq!(panels().await, both("approved", "approved"));
     // The feed has what was recorded.
+    settle(&parties).await;
     let feed = parties.partner.read("/api/v1/events?limit=100").await;
     let rows = feed["items"].as_array().unwrap().iter().filter(|row| row["type"] == "task.vote_recorded");
     let said: Vec<_> = rows.map(|row| text(&row["event"]["data"]["panel"]["state"])).collect();
