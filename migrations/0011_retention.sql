@@ -134,11 +134,13 @@ comment on column erasure_archived_tasks.erasure_id is 'The erasure';
 -- Which tasks have been closed for long. A task enters it once, as it closes.
 create index tasks_closed on tasks (closed_at, task_id) where closed_at is not null;
 
--- Whether nothing but its age keeps a task: it is closed, the log has the end of its trail, no erasure has to visit it, and nothing waits to
--- be sent about it. (What a disabled endpoint has missed for so long is given up.)
-create function is_archivable(task tasks) returns boolean
-language sql stable as $$
-    select task.closed_at is not null
+-- The tasks that nothing but their age keeps: closed, the log has the end of the trail, no erasure has to visit them, and nothing waits to be
+-- sent about them. (What a disabled endpoint has missed for so long is given up.) It is a view, and no function that is given a row of tasks,
+-- since Citus passes rows of another type and allows no statement inside another.
+create view archivable_tasks as
+    select task.task_id
+    from tasks task
+    where task.closed_at is not null
         and exists (
             select from audit_leaves leaf
             where leaf.subject = 'task' and leaf.subject_id = task.task_id and leaf.seq = task.version and leaf.head = task.head_hash)
@@ -154,10 +156,9 @@ language sql stable as $$
         and not exists (
             select from webhook_deliveries delivery
             join webhook_endpoints endpoint on (endpoint.owner_id, endpoint.id) = (delivery.owner_id, delivery.endpoint_id)
-            where delivery.task_id = task.task_id and delivery.state = 'pending' and endpoint.state = 'enabled')
-$$;
+            where delivery.task_id = task.task_id and delivery.state = 'pending' and endpoint.state = 'enabled');
 
-comment on function is_archivable(tasks) is 'Whether a task can be put away now, if it has been closed for long enough';
+comment on view archivable_tasks is 'Tasks that can be put away now, if they have been closed for long enough. It is asked for one task at a time';
 
 -- Deletes the rows of these tasks and records where their exports are, and returns those that were deleted. The serving role may delete
 -- nothing from the trail; it may call this, which compares every task with the end of its file first. A task that has moved on, that
@@ -168,6 +169,8 @@ create function archive_tasks(
 language plpgsql security definer as $$
 declare
     gone uuid[];
+    -- As the column's default has it. Citus cannot rebuild an insert from a select of tables that calls a stable function.
+    here constant xid8 := pg_current_xact_id();
 begin
     gone := array(
         select task.task_id
@@ -175,18 +178,19 @@ begin
         join unnest(ids, versions, heads, files) as filed (task_id, version, head, file)
             on (filed.task_id, filed.file) = (write.task_id, write.file)
         join tasks task on task.task_id = filed.task_id
-        where write.holder = writer and (task.version, task.head_hash) = (filed.version, filed.head) and is_archivable(task)
+        where write.holder = writer and (task.version, task.head_hash) = (filed.version, filed.head)
+            and (select count(*) from archivable_tasks archivable where archivable.task_id = task.task_id) = 1
         order by task.task_id
         for update of write
         for update of task skip locked);
     delete from archive_writes where task_id = any (gone);
     insert into archived_tasks (task_id, partner_id, buyer_id, workflow_key, workflow_version, closed_at, entered_at, version, head_hash,
-        file, file_sha256, file_size, archived_at)
+        file, file_sha256, file_size, archived_at, xid)
     select task.task_id, task.partner_id, task.buyer_id, task.workflow_key, task.workflow_version, task.closed_at,
         case when task.phase = 'delivery'
                 and jsonb_array_length(task.state -> 'stages') = jsonb_array_length(jsonb_path_query_array(task.state, '$.stages[*].entered_at'))
             then jsonb_path_query_array(task.state, '$.stages[*].entered_at') end,
-        task.version, task.head_hash, filed.file, filed.digest, filed.size, at
+        task.version, task.head_hash, filed.file, filed.digest, filed.size, at, here
     from tasks task join unnest(ids, files, digests, sizes) as filed (task_id, file, digest, size) on filed.task_id = task.task_id
     where task.task_id = any (gone);
     insert into feed_starts as start (owner_id, epoch, xid, row_id, row_seq)
@@ -226,7 +230,7 @@ end
 $$;
 
 -- What was recorded of a task that was put away stays as it is.
-grant select on archived_tasks, archive_secrets, feed_starts to stagegate_app;
+grant select on archived_tasks, archive_secrets, feed_starts, archivable_tasks to stagegate_app;
 grant select, insert on archived_actors, erasure_archived_tasks to stagegate_app;
 grant select, insert, update, delete on archive_writes to stagegate_app;
 grant select, update on archive_turns to stagegate_app;

@@ -77,7 +77,8 @@ pub async fn list_due(pool: &Pool, until: Time, after: Option<(Time, TaskId)>, l
     let rows = sqlx::query!(
         r#"/* search: tasks to put away */
            select task_id, partner_id, closed_at as "closed_at!", version, head_hash,
-               case when updated_at <= $1 and is_archivable(tasks) then (
+               case when updated_at <= $1
+                       and (select count(*) from archivable_tasks archivable where archivable.task_id = tasks.task_id) = 1 then (
                    select min(size) from audit_checkpoints checkpoint where checkpoint.size > (
                        select index from audit_leaves leaf
                        where leaf.subject = 'task' and leaf.subject_id = tasks.task_id and leaf.seq = tasks.version)) end as size

@@ -1,6 +1,7 @@
 //! What the store promises, against a real Postgres: what is written comes back, once, and nothing else gets in.
 
 mod constraints;
+mod engines;
 mod migrations;
 mod pool;
 mod rights;

@@ -1,5 +1,7 @@
 //! Tasks that an erasure must return to: they are still open, or failed.
 
+use chrono::TimeDelta;
+
 use crate::domain::values::id::{ErasureId, TaskId};
 use crate::domain::values::time::Time;
 use crate::store::{Error, Pool};
@@ -24,16 +26,23 @@ pub async fn settle(pool: &Pool, erasure: ErasureId, task: TaskId) -> Result<(),
 }
 
 /// Records that the task failed. It is retried after a second, then less and less often, down to
-/// once every five minutes.
+/// once every five minutes. Two failures at the same moment may count as one.
 pub async fn set_aside(pool: &Pool, erasure: ErasureId, task: TaskId, at: Time) -> Result<(), Error> {
-    let aside = sqlx::query!(
-        "insert into erasure_tasks as aside (task_id, erasure_id, touched, failures, retry_at)
-         values ($1, $2, false, 1, $3::timestamptz + interval '1 s')
-         on conflict (task_id, erasure_id) do update set failures = aside.failures + 1,
-             retry_at = $3::timestamptz + least(interval '1 s' * power(2, least(aside.failures, 9)), interval '5 min')",
+    // Reads the count first, since Citus allows no arithmetic with times where an upsert sets a column.
+    let failed = sqlx::query_scalar!(
+        "select failures from erasure_tasks where task_id = $1 and erasure_id = $2",
         task.0,
         erasure.0,
-        at.utc(),
+    );
+    let failed = failed.fetch_optional(pool).await?.unwrap_or(0);
+    let retry_at = at + TimeDelta::seconds((1_i64 << failed.clamp(0, 9)).min(300));
+    let aside = sqlx::query!(
+        "insert into erasure_tasks (task_id, erasure_id, touched, failures, retry_at) values ($1, $2, false, $3, $4)
+         on conflict (task_id, erasure_id) do update set failures = excluded.failures, retry_at = excluded.retry_at",
+        task.0,
+        erasure.0,
+        failed.saturating_add(1),
+        retry_at.utc(),
     );
     run(pool, aside).await.map(|_| ())
 }

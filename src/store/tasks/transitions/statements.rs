@@ -1,5 +1,11 @@
 //! The two statements that write tasks: one opens a task, one writes a batch of transitions. A batch
 //! that closes tasks also writes their facts.
+//!
+//! A delivery is due from when its event was recorded, but no later than now by the database's clock:
+//! that of a replica may be ahead. "Now" is `clock_timestamp()`. It is later than `now()`, the start of the
+//! transaction, by what the statement has waited and run, and earlier than the commit, before which nobody
+//! sees the row. The rows of one statement may differ by microseconds, and the order within a task is that of
+//! `seq`. `now()` would do as well, but Citus cannot write such an insert anew: see `tests/api/store/engines.rs`.
 
 use std::collections::{HashMap, HashSet};
 
@@ -58,7 +64,7 @@ macro_rules! write_batch {
                ), deliveries as (
                    insert into webhook_deliveries (task_id, seq, owner_id, endpoint_id, event_id, recorded_at, due_at,
                        traceparent, continues_trace)
-                   select task.task_id, row.seq, endpoint.owner_id, endpoint.id, row.event_id, row.recorded_at, least(row.recorded_at, now()),
+                   select task.task_id, row.seq, endpoint.owner_id, endpoint.id, row.event_id, row.recorded_at, least(row.recorded_at, clock_timestamp()),
                        task.traceparent,
                        task.trace_party = case endpoint.owner_id when task.partner_id then 'partner' else 'platform' end
                    from task join row on row.task_id = task.task_id join webhook_endpoints endpoint
@@ -221,7 +227,7 @@ pub(super) async fn insert(
            ), deliveries as (
                insert into webhook_deliveries (task_id, seq, owner_id, endpoint_id, event_id, recorded_at, due_at,
                    traceparent, continues_trace)
-               select task.task_id, row.seq, endpoint.owner_id, endpoint.id, row.event_id, row.recorded_at, least(row.recorded_at, now()),
+               select task.task_id, row.seq, endpoint.owner_id, endpoint.id, row.event_id, row.recorded_at, least(row.recorded_at, clock_timestamp()),
                    $39, $40 = case endpoint.owner_id when task.partner_id then 'partner' else 'platform' end
                from task cross join row join webhook_endpoints endpoint
                    on endpoint.owner_id in (task.partner_id, '00000000-0000-0000-0000-000000000000')
