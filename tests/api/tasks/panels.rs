@@ -246,5 +246,5 @@ async fn pages_show_the_panels_in_words() {
     parties.partner.done(&task, &approve(here, "u-chi")).await;
     parties.partner.done(&task, &approve(here, "u-dan")).await;
     let page = buyer.read(&format!("/tasks/{task}")).await;
-    assert_eq!(page.all(".panels li"), ["✓ Legal: approved", "✓ Brand & design: approved"]);
+    assert_eq!(page.all(".panels li"), ["✓ Legal : approved", "✓ Brand & design : approved"]);
 }
