@@ -136,7 +136,8 @@ create index tasks_closed on tasks (closed_at, task_id) where closed_at is not n
 
 -- The tasks that nothing but their age keeps: closed, the log has the end of the trail, no erasure has to visit them, and nothing waits to be
 -- sent about them. (What a disabled endpoint has missed for so long is given up.) It is a view, and no function that is given a row of tasks,
--- since Citus passes rows of another type and allows no statement inside another.
+-- since Citus passes rows of another type and allows no statement inside another. Ask whether count(*) is 1 for a task: with exists the
+-- planner may read the whole view to answer for a few.
 create view archivable_tasks as
     select task.task_id
     from tasks task

@@ -4,6 +4,7 @@
 use askama::Template;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use futures_util::future::BoxFuture;
 
 use crate::app::Error;
 use crate::app::tasks::Desk;
@@ -63,7 +64,7 @@ pub(super) async fn get_task(
     {
         return Ok(done);
     }
-    let (loaded, offers) = Box::pin(load_page(state, visitor, task, query)).await?;
+    let (loaded, offers) = load_page(state, visitor, task, query).await?;
     Ok(render(StatusCode::OK, &Page::new((&loaded, &offers), visitor, &Filled::default())))
 }
 
@@ -162,7 +163,7 @@ async fn again(
     task: TaskId,
     (status, filled): (StatusCode, Filled),
 ) -> Result<Response, PageError> {
-    let (loaded, offers) = Box::pin(load_page(state, visitor, task, &Query::default())).await?;
+    let (loaded, offers) = load_page(state, visitor, task, &Query::default()).await?;
     let mut page = Page::new((&loaded, &offers), visitor, &filled);
     if !filled.mistakes.is_empty() {
         page.set_outcome(visitor.untitled().t.text("review-error").into_owned());
@@ -178,7 +179,7 @@ async fn too_many(
     task: TaskId,
     (wait, filled): (u64, Filled),
 ) -> Result<Response, PageError> {
-    let (loaded, offers) = Box::pin(load_page(state, visitor, task, &Query::default())).await?;
+    let (loaded, offers) = load_page(state, visitor, task, &Query::default()).await?;
     let mut page = Page::new((&loaded, &offers), visitor, &filled);
     let t = visitor.untitled().t;
     page.set_outcome(t.text("error-too-many").into_owned());
@@ -194,7 +195,7 @@ async fn too_many(
 async fn newer_work(state: &AppState, visitor: &Visitor, task: TaskId, filled: Filled) -> Result<Response, PageError> {
     let earlier = filled.target.as_ref().map(|target| target.revision.clone()).unwrap_or_default();
     let compared = Query::new(&format!("compare={earlier}"));
-    let (loaded, offers) = Box::pin(load_page(state, visitor, task, &compared)).await?;
+    let (loaded, offers) = load_page(state, visitor, task, &compared).await?;
     let filled = Filled { target: None, ..filled };
     let mut page = Page::new((&loaded, &offers), visitor, &filled);
     let frame = visitor.untitled();
@@ -206,18 +207,21 @@ async fn newer_work(state: &AppState, visitor: &Visitor, task: TaskId, filled: F
     Ok(render(StatusCode::PRECONDITION_FAILED, &page))
 }
 
-/// Reads all that the page shows, and tries out what can be chosen. Its future is large: box it.
-async fn load_page(
-    state: &AppState,
-    visitor: &Visitor,
+/// Reads all that the page shows, and tries out what can be chosen. Its future is large, so it is boxed here and no
+/// handler holds it.
+fn load_page<'a>(
+    state: &'a AppState,
+    visitor: &'a Visitor,
     task: TaskId,
-    query: &Query,
-) -> Result<(Loaded, Offers), PageError> {
-    let desk = get_desk(state, visitor, task).await.map_err(|error| PageError::of(error, visitor.untitled()))?;
-    let loaded = load_regions(state, visitor, desk, query).await?;
-    let offers = Offers::find(state, visitor, &loaded.desk).await;
-    let offers = offers.map_err(|problem| PageError::of_problem(&problem, visitor.untitled()))?;
-    Ok((loaded, offers))
+    query: &'a Query,
+) -> BoxFuture<'a, Result<(Loaded, Offers), PageError>> {
+    Box::pin(async move {
+        let desk = get_desk(state, visitor, task).await.map_err(|error| PageError::of(error, visitor.untitled()))?;
+        let loaded = load_regions(state, visitor, desk, query).await?;
+        let offers = Offers::find(state, visitor, &loaded.desk).await;
+        let offers = offers.map_err(|problem| PageError::of_problem(&problem, visitor.untitled()))?;
+        Ok((loaded, offers))
+    })
 }
 
 /// Reads what the regions of the page show besides.
