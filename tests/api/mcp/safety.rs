@@ -139,7 +139,7 @@ async fn an_agent_that_works_approves_nothing_by_any_sequence_of_calls() {
         Agent::new(&parties, &json!({ "scopes": ["work", "define"], "actors": ["u-bo", "u-copy"] })).await,
     ];
     let (mut accepted, mut refused) = (0, 0);
-    for round in 0..24 {
+    for round in 0..40 {
         let (agent, task) = (&keys[round % keys.len()], parties.open("brand-campaign").await);
         for (tool, members) in calls().new_tree(&mut runner).unwrap().current() {
             let mut arguments = good(tool, &parties.task(&task).await);

@@ -36,6 +36,11 @@ async fn a_key_gets_the_tools_that_it_can_use_and_the_others_refuse_it() {
         let agent = Agent::new(&parties, &limits).await;
         let tools = agent.tools().await;
         assert_eq!(tools.keys().map(String::as_str).collect::<BTreeSet<_>>(), expected, "{limits}");
+        for (name, tool) in &tools {
+            let reads =
+                READ.contains(&name.as_str()) || ["check_workflow", "simulate_workflow"].contains(&name.as_str());
+            assert_eq!(tool["annotations"]["readOnlyHint"], reads, "{name}");
+        }
         for tool in every.difference(&expected) {
             agent.refused(tool, json!({}), "key_scope").await;
         }
