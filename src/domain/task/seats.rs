@@ -59,6 +59,11 @@ pub(in crate::domain) fn named<'a>(workflow: &'a Workflow, task: &'a Task) -> Op
     Some(people?.into_iter().flatten().collect())
 }
 
+/// Whether the current stage names this actor of the reviewing party, as its people are now.
+pub fn names(workflow: &Workflow, task: &Task, actor: &ActorId) -> bool {
+    named(workflow, task).is_some_and(|named| named.contains(&actor))
+}
+
 /// The actors of a group who may approve; none: anyone who is not barred.
 pub(in crate::domain) fn eligible<'a>(workflow: &Workflow, task: &Task, group: &Group<'a>) -> Option<Vec<&'a ActorId>> {
     Some(eligible_in(workflow, task, task.stage, group.named?))
