@@ -193,11 +193,7 @@ impl Inbox {
     }
 
     /// The claims of these tasks. A buyer is one person and has none.
-    async fn claims_of<T>(
-        &self,
-        caller: &Caller,
-        records: &[(DueAfter, T)],
-    ) -> Result<HashMap<TaskId, Vec<Claim>>, Error> {
+    async fn claims_of<T>(&self, caller: &Caller, records: &[(DueAfter, T)]) -> Result<claims::Found, Error> {
         if caller.party() == Party::Buyer || records.is_empty() {
             return Ok(HashMap::new());
         }

@@ -184,6 +184,14 @@ impl<'a> Places<'a> {
         self.group.admits(actor)
     }
 
+    /// Whether this actor of the deciding party has this place by right: the place is one of the group's
+    /// hundred, and the actor belongs to the group, also after people have come and gone.
+    pub fn holds(&self, place: u32, actor: &ActorId) -> bool {
+        let first = *self.numbers.start();
+        let beyond = first.saturating_add(u32::try_from(MAX_REVIEWERS).unwrap_or(u32::MAX));
+        (first..beyond).contains(&place) && self.admits(actor)
+    }
+
     /// How many places there are.
     pub fn count(&self) -> usize {
         self.numbers.clone().count()

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use crate::domain::audit::EntryView;
+use crate::domain::values::id::StageKey;
 use crate::domain::values::party::Source;
 use crate::pages::frame::Frame;
 use crate::pages::texts::{Texts, written};
@@ -124,7 +125,7 @@ fn chosen_option(loaded: &Loaded, entry: &EntryView) -> Option<String> {
 fn sentence(loaded: &Loaded, entry: &EntryView, t: Texts) -> Option<Cow<'static, str>> {
     let kind = entry.kind?;
     // A change of reviewers names its stage, which need not be the current one.
-    let of = string(entry, "of").or_else(|| entry.stage.as_ref().map(|key| key.as_str()));
+    let of = string(entry, "of").or_else(|| entry.stage.as_ref().map(StageKey::as_str));
     let stage = loaded.stage_name(of.unwrap_or_default());
     let (id, variables) = match work(entry, kind).or_else(|| decision(entry, kind)) {
         Some(id) => (id, [("stage", stage), ("to", "")]),

@@ -189,6 +189,7 @@ impl Choice {
                 members
                     .retain(|name, _| name != "revision" && (name != "round" || typed.people.stage() == target.stage));
                 members.insert("stage".to_owned(), json!(typed.people.stage()));
+                members.extend(typed.people.members());
             }
             Self::Approve
             | Self::SendBack
@@ -214,7 +215,7 @@ impl Choice {
         };
         match self {
             Self::Approve => members.extend(typed.remarks_of_approval()),
-            Self::Resolve(Resolution::Approve) | Self::Withdraw | Self::Resume => {}
+            Self::Resolve(Resolution::Approve) | Self::Withdraw | Self::Resume | Self::Reviewers => {}
             Self::SendBack | Self::Resolve(Resolution::Reject) => {
                 add("return_to", &typed.return_to);
                 members.insert("feedback".to_owned(), typed.feedback());
@@ -252,7 +253,6 @@ impl Choice {
                     members.insert("percent".to_owned(), number(percent));
                 }
             }
-            Self::Reviewers => members.extend(typed.people.members()),
             Self::Hold => add("reason", &typed.hold),
             Self::Cancel => {
                 add("reason", &typed.cancel);
