@@ -2,6 +2,7 @@
 //! stopped, doubled and tripped.
 
 mod doors;
+mod people;
 
 use std::sync::Arc;
 

@@ -10,6 +10,7 @@ use crate::app::error::Error;
 use crate::app::workflows::Workflows;
 use crate::clock::Clock;
 use crate::domain::task::decide;
+use crate::domain::task::seats;
 use crate::domain::task::trail::KINDS;
 use crate::domain::task::unreadable::{ListedTask, UnreadableTask};
 use crate::domain::task::view::Reader;
@@ -29,8 +30,8 @@ pub use crate::store::tasks::inbox::After as DueAfter;
 /// itself.
 pub const COUNTED: u32 = 100;
 
-/// How many tasks are read for one page at most. Without `actor` a page reads only its own tasks;
-/// with it, most of those read may be left out.
+/// How many tasks are read for one page at most. Without `actor` and `reviewer` a page reads only its
+/// own tasks; with them, most of those read may be left out.
 const READ_FOR_A_PAGE: usize = 500;
 
 /// Which reviews to list. `None` applies no filter.
@@ -42,7 +43,7 @@ pub struct Filter<'a> {
     pub stage: Option<&'a StageKey>,
     /// Whether the current wait is past its deadline.
     pub overdue: Option<bool>,
-    /// An actor whom the stage names as a reviewer, in the version that the task is pinned to.
+    /// An actor whom the task's stage names as a reviewer now.
     pub reviewer: Option<&'a ActorId>,
     /// An actor of the caller's party: leaves out what this actor may not decide.
     pub actor: Option<&'a ActorId>,
@@ -53,8 +54,8 @@ pub struct Filter<'a> {
 /// A page of an inbox.
 #[derive(Debug)]
 pub struct Reviews {
-    /// The tasks, the earliest due first. With `actor` there can be fewer than requested, even
-    /// none, although more follow.
+    /// The tasks, the earliest due first. With `actor` or `reviewer` there can be fewer than requested,
+    /// even none, although more follow.
     pub items: Vec<ListedTask>,
     /// The claims of these tasks, the first to end first. Buyers have none.
     pub claims: HashMap<TaskId, Vec<Claim>>,
@@ -131,8 +132,8 @@ impl Inbox {
         Ok(Reviews { items, claims, counts, next })
     }
 
-    /// Fills a page. Only the domain knows whether an actor may decide a task, so a page may take
-    /// several reads, but not arbitrarily many.
+    /// Fills a page. Only the domain knows whether an actor may decide a task, and whom its stage names
+    /// now, so a page may take several reads, but not arbitrarily many.
     async fn page(
         &self,
         (caller, queues): (&Caller, &[Queue]),
@@ -165,7 +166,7 @@ impl Inbox {
                     Err(error) => Err(error.into()),
                 };
                 match task {
-                    Ok(task) if decider.as_ref().is_none_or(|sender| self.may_decide(&task, sender)) => {
+                    Ok(task) if self.is_for(&task, filter.reviewer, decider.as_ref()) => {
                         let standing = claims::standing(&task, claims.remove(&place.task_id));
                         if filter.unclaimed && claims::is_taken(&task, &standing, filter.actor) {
                             continue;
@@ -192,11 +193,7 @@ impl Inbox {
     }
 
     /// The claims of these tasks. A buyer is one person and has none.
-    async fn claims_of<T>(
-        &self,
-        caller: &Caller,
-        records: &[(DueAfter, T)],
-    ) -> Result<HashMap<TaskId, Vec<Claim>>, Error> {
+    async fn claims_of<T>(&self, caller: &Caller, records: &[(DueAfter, T)]) -> Result<claims::Found, Error> {
         if caller.party() == Party::Buyer || records.is_empty() {
             return Ok(HashMap::new());
         }
@@ -210,22 +207,28 @@ impl Inbox {
         for queue in queues {
             let is_asked_for = filter.workflow.is_none_or(|workflow| *workflow == queue.workflow.key)
                 && filter.stage.is_none_or(|stage| *stage == queue.stage);
-            if is_asked_for && self.names(&queue, filter.reviewer).await? {
+            if is_asked_for && self.may_name(&queue, filter.reviewer).await? {
                 chosen.push(queue);
             }
         }
         Ok(chosen)
     }
 
-    fn may_decide(&self, task: &Loaded, sender: &Sender) -> bool {
-        decide::may_decide(&task.workflow, &task.snapshot().task, sender, self.dual_control)
+    /// Whether the task's stage names `reviewer` now, and the decision is open to `decider`.
+    fn is_for(&self, task: &Loaded, reviewer: Option<&ActorId>, decider: Option<&Sender>) -> bool {
+        let (workflow, task) = (&task.workflow, &task.snapshot().task);
+        reviewer.is_none_or(|reviewer| seats::names(workflow, task, reviewer))
+            && decider.is_none_or(|sender| decide::may_decide(workflow, task, sender, self.dual_control))
     }
 
-    /// Whether the queue's stage names this actor.
-    async fn names(&self, queue: &Queue, reviewer: Option<&ActorId>) -> Result<bool, Error> {
+    /// Whether tasks of the queue can name this actor: its stage does, or its people may change. A
+    /// queue that cannot is not read at all.
+    async fn may_name(&self, queue: &Queue, reviewer: Option<&ActorId>) -> Result<bool, Error> {
         let Some(reviewer) = reviewer else { return Ok(true) };
         let workflow = self.workflows.pinned(queue.partner_id, &queue.workflow).await?;
-        Ok(workflow.find(&queue.stage).is_some_and(|(_, stage)| stage.reviewers().any(|named| named == reviewer)))
+        Ok(workflow.find(&queue.stage).is_some_and(|(_, stage)| {
+            stage.names_reviewers() && (!stage.fixes_reviewers() || stage.reviewers().any(|named| named == reviewer))
+        }))
     }
 }
 
