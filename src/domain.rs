@@ -24,6 +24,7 @@
 //! The same rules as data are in [`task::table`], together with the refusals common to all
 //! commands. Tests compare code, data and this page.
 
+pub mod absence;
 pub mod analytics;
 pub mod audit;
 pub mod calendar;

@@ -104,8 +104,8 @@ struct Copies {
 }
 
 /// Plans what to erase of an actor from an entry of a partner's trail: the people that a key was made
-/// for, as a whole list, and its label; the person whose links were made or revoked. Returns the new
-/// content of the personal column.
+/// for, as a whole list, and its label; the person whose links were made or revoked; who is absent and
+/// who stands in, each by itself. Returns the new content of the personal column.
 ///
 /// # Errors
 ///
@@ -116,23 +116,31 @@ pub fn plan_partner_entry(
     actor: &ActorId,
     until: Time,
 ) -> Result<Option<String>, audit::Error> {
-    if !people_of(&event.fact).contains(actor) || event.recorded_at > until {
+    let fields = fields_about(&event.fact, actor);
+    if fields.is_empty() || event.recorded_at > until {
         return Ok(None);
     }
-    let goes = |path: &str| matches!(path, "data.actors" | "data.label" | "data.actor");
-    let (personal, fields) = erase::<PartnerEvent>(row, goes)?;
+    let (personal, fields) = erase::<PartnerEvent>(row, |path| fields.contains(&path))?;
     Ok((fields > 0).then_some(personal))
 }
 
-/// The people that an entry of a partner's trail names.
-fn people_of(fact: &PartnerFact) -> &[ActorId] {
+/// The fields of an entry of a partner's trail that are about a person.
+fn fields_about(fact: &PartnerFact, person: &ActorId) -> Vec<&'static str> {
+    let fields = |named: &[(&'static str, &Option<ActorId>)]| {
+        named.iter().filter(|(_, id)| id.as_ref() == Some(person)).map(|(path, _)| *path).collect()
+    };
     match fact {
-        PartnerFact::KeyCreated { actors: Some(actors), .. } => actors,
-        PartnerFact::LinkCreated { actor, .. } | PartnerFact::LinksRevoked { actor: Some(actor), .. } => {
-            std::slice::from_ref(actor)
+        PartnerFact::KeyCreated { actors: Some(actors), .. } if actors.contains(person) => {
+            vec!["data.actors", "data.label"]
+        }
+        PartnerFact::LinkCreated { actor, .. }
+        | PartnerFact::LinksRevoked { actor, .. }
+        | PartnerFact::AbsenceRemoved { actor } => fields(&[("data.actor", actor)]),
+        PartnerFact::AbsenceSet { actor, substitute, .. } => {
+            fields(&[("data.actor", actor), ("data.substitute", substitute)])
         }
         PartnerFact::Created {}
-        | PartnerFact::KeyCreated { actors: None, .. }
+        | PartnerFact::KeyCreated { .. }
         | PartnerFact::KeyRevoked { .. }
         | PartnerFact::WorkflowRegistered { .. }
         | PartnerFact::WorkflowRetired { .. }
@@ -141,8 +149,7 @@ fn people_of(fact: &PartnerFact) -> &[ActorId] {
         | PartnerFact::ErasureCompleted { .. }
         | PartnerFact::Exported { .. }
         | PartnerFact::TasksArchived { .. }
-        | PartnerFact::LinkEnded { .. }
-        | PartnerFact::LinksRevoked { actor: None, .. } => &[],
+        | PartnerFact::LinkEnded { .. } => Vec::new(),
     }
 }
 

@@ -12,7 +12,6 @@ use crate::clock::Clock;
 use crate::domain::task::decide;
 use crate::domain::task::trail::KINDS;
 use crate::domain::task::unreadable::{ListedTask, UnreadableTask};
-use crate::domain::task::view::Reader;
 use crate::domain::trail::Kind;
 use crate::domain::values::id::{ActorId, PartnerId, StageKey, TaskId, WorkflowKey};
 use crate::domain::values::party::{Actor, Party, Sender};
@@ -172,7 +171,7 @@ impl Inbox {
                         }
                         found.claims.insert(place.task_id, standing);
                         found.items.push(ListedTask::Task(Box::new(
-                            task.task_view(Reader { party: caller.party(), at: self.clock.now() }),
+                            task.task_view(caller.party(), self.clock.now()),
                         )));
                     }
                     Ok(_) => {}
@@ -218,7 +217,8 @@ impl Inbox {
     }
 
     fn may_decide(&self, task: &Loaded, sender: &Sender) -> bool {
-        decide::may_decide(&task.workflow, &task.snapshot().task, sender, self.dual_control)
+        let moment = task.moment(self.clock.now());
+        decide::may_decide(&task.workflow, &task.snapshot().task, (sender, self.dual_control), moment)
     }
 
     /// Whether the queue's stage names this actor.

@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::domain::absence::Moment;
 use crate::domain::trail::Hash;
 use crate::domain::values::id::{ActorId, BuyerId, PanelKey, PartnerId, StageKey, TaskId};
 use crate::domain::values::party::{Actor, ActorRef, Party, Source};
@@ -332,13 +333,13 @@ pub enum PossibleEffect {
     CancelsAtOnce,
 }
 
-/// The reading party and the time.
+/// The reading party and the moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reader {
+pub struct Reader<'a> {
     /// The party.
     pub party: Party,
-    /// The time of the response.
-    pub at: Time,
+    /// The time of the response, and who is absent then.
+    pub moment: Moment<'a>,
 }
 
 impl TaskView {
@@ -348,7 +349,7 @@ impl TaskView {
         identity: &Identity,
         snapshot: &Snapshot,
         head_hash: Option<Hash>,
-        reader: Reader,
+        reader: Reader<'_>,
     ) -> Self {
         let Snapshot { task, notes, status } = snapshot;
         Self {
@@ -375,11 +376,11 @@ impl TaskView {
             percent: status.percent,
             eta: status.eta,
             stages: stages(snapshot),
-            time_spent: time_spent(workflow, task, reader.at),
+            time_spent: time_spent(workflow, task, reader.moment.now),
             submission: notes.submission.clone(),
             feedback: notes.returned_for(&status.stage.key).cloned(),
             unanswered: task.unanswered(workflow),
-            review: review(workflow, task, notes, reader.party),
+            review: review(workflow, task, notes, reader),
             escalation: escalation(task, notes, reader.party),
             question: question(task, notes, reader.party),
             hold: hold(task, notes),
@@ -416,7 +417,12 @@ fn time_spent(workflow: &Workflow, task: &Task, at: Time) -> Vec<TimeSpent> {
 }
 
 /// The open review, running or paused, as `reader` sees its texts.
-pub(in crate::domain) fn review(workflow: &Workflow, task: &Task, notes: &Notes, reader: Party) -> Option<ReviewView> {
+pub(in crate::domain) fn review(
+    workflow: &Workflow,
+    task: &Task,
+    notes: &Notes,
+    reader: Reader<'_>,
+) -> Option<ReviewView> {
     let votes = task.phase.votes()?;
     let named = seats::groups(workflow, task).map(|group| seats::eligible(workflow, task, &group));
     let eligible: Option<Vec<Vec<&ActorId>>> = named.collect();
@@ -426,7 +432,7 @@ pub(in crate::domain) fn review(workflow: &Workflow, task: &Task, notes: &Notes,
         eligible: eligible.map(|groups| groups.into_iter().flatten().cloned().collect()),
         panels: panels::panels(workflow, task),
         excluded: excluded(workflow, task),
-        advice: notes.advice_for(reader).cloned(),
+        advice: notes.advice_for(reader.party).cloned(),
     })
 }
 

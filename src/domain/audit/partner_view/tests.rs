@@ -68,7 +68,7 @@ pub(in crate::domain::audit) fn trail() -> Vec<PartnerEvent> {
             PartnerFact::LinkCreated {
                 link_id: LinkId(id(6)),
                 to: LinkKind::Console,
-                actor: ActorId::parse("u-anna").unwrap(),
+                actor: Some(ActorId::parse("u-anna").unwrap()),
                 manage: true,
                 expires_at: Time::from_micros(1_795_400_000_123_456),
             },
@@ -90,6 +90,16 @@ pub(in crate::domain::audit) fn trail() -> Vec<PartnerEvent> {
                     .into(),
             },
         ),
+        (
+            Source::Partner,
+            PartnerFact::AbsenceSet {
+                actor: Some(ActorId::parse("u-anna").unwrap()),
+                from: Time::from_micros(1_795_341_600_000_000),
+                until: Time::from_micros(1_795_946_400_000_000),
+                substitute: Some(ActorId::parse("u-bo").unwrap()),
+            },
+        ),
+        (Source::Partner, PartnerFact::AbsenceRemoved { actor: Some(ActorId::parse("u-anna").unwrap()) }),
     ];
     let event = |((party, fact), seq)| PartnerEvent {
         seq,

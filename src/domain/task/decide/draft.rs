@@ -1,6 +1,7 @@
 //! A transition being built: each fact pushed becomes an event and is applied at once, so that the
 //! next one sees it.
 
+use crate::domain::absence::Moment;
 use crate::domain::task::command::Meta;
 use crate::domain::task::event::{
     Event, Fact, Feedback, GivenItem, Opened, QuestionEnd, StageEscalated, StageRejected,
@@ -29,8 +30,8 @@ pub(super) enum By {
 /// A transition being built.
 pub(super) struct Draft<'a> {
     pub(super) workflow: &'a Workflow,
-    /// The time of this transition: never before the last event.
-    pub(super) now: Time,
+    /// The time of this transition, never before the last event, and who is absent then.
+    pub(super) moment: Moment<'a>,
     /// Who it is from; none: the service.
     sender: Option<Sender>,
     /// The context of a party's command, for the first event.
@@ -43,7 +44,7 @@ pub(super) struct Draft<'a> {
 }
 
 impl<'a> Draft<'a> {
-    pub(super) fn new(workflow: &'a Workflow, snapshot: &Snapshot, input: Input<'a>, now: Time) -> Self {
+    pub(super) fn new(workflow: &'a Workflow, snapshot: &Snapshot, input: Input<'a>, moment: Moment<'a>) -> Self {
         let (sender, meta) = match input {
             Input::Party(command) => (Some(command.meta.sender.clone()), Some(&command.meta)),
             Input::Tick => (None, None),
@@ -51,7 +52,7 @@ impl<'a> Draft<'a> {
         };
         Self {
             workflow,
-            now: now.max(snapshot.task.recorded_at()),
+            moment: moment.at(moment.now.max(snapshot.task.recorded_at())),
             sender,
             meta,
             tag_secret: snapshot.task.tag_secret,
@@ -65,11 +66,11 @@ impl<'a> Draft<'a> {
         workflow: &'a Workflow,
         (sender, tag_secret): (Sender, TagSecret),
         opened: Opened,
-        now: Time,
+        moment: Moment<'a>,
     ) -> Self {
         let mut draft = Self {
             workflow,
-            now,
+            moment,
             sender: Some(sender),
             meta: None,
             tag_secret: Some(tag_secret),
@@ -144,7 +145,7 @@ impl<'a> Draft<'a> {
             actor_tag: sender.and_then(Sender::actor_ref).and_then(|actor| self.tag(&actor)),
             credential_id: sender.map(|sender| sender.credential_id.clone()),
             command_id: meta.and_then(|meta| meta.id),
-            recorded_at: self.now,
+            recorded_at: self.moment.now,
             occurred_at: meta.and_then(|meta| meta.occurred_at),
             note: meta.and_then(|meta| meta.note.clone()),
             fact,
@@ -162,7 +163,7 @@ impl<'a> Draft<'a> {
         let mut snapshot = self.snapshot.expect("a draft begins with a task or opens one");
         let Snapshot { task, notes, status } = &mut snapshot;
         let earlier = (self.expected_version > 0).then(|| status.clone());
-        *status = Status::after(self.workflow, task, notes, earlier, self.now);
+        *status = Status::after(self.workflow, task, notes, earlier, self.moment.now);
         Transition { expected_version: self.expected_version, events: self.events, snapshot, late }
     }
 
