@@ -7,7 +7,7 @@ use crate::domain::task::event::Fact;
 use crate::domain::task::seats::{Places, Tally, tallies};
 use crate::domain::task::snapshot::Snapshot;
 use crate::domain::task::status::StageState;
-use crate::domain::task::view::review;
+use crate::domain::task::view::{Reader, review};
 use crate::domain::task::why::{Asker, Why};
 use crate::domain::task::{PanelState, Verdict};
 use crate::domain::values::id::{ActorId, StageKey};
@@ -248,7 +248,7 @@ fn approvers_of_an_earlier_stage_are_not_waited_for_in_a_panel() {
 #[test]
 fn nobody_of_a_panel_that_has_approved_is_asked_but_may_still_change_a_vote() {
     let mut play = Play::of(&definition(&format!("a {TWO}")), "submit eve; approve anna");
-    let asked = |play: &Play, who: &str| may_decide(&play.workflow, &play.snapshot.task, &sender(who), true);
+    let asked = |play: &Play, who: &str| may_decide(&play.workflow, &play.snapshot.task, (&sender(who), true), play.moment());
     let may = |play: &Play, who: &str| {
         let sender = sender(who);
         let why = Why::new(&play.workflow, &play.snapshot, Asker { sender: &sender, dual_control: true }, play.now);
@@ -265,7 +265,7 @@ fn nobody_of_a_panel_that_has_approved_is_asked_but_may_still_change_a_vote() {
 
 fn shown(play: &Play) -> Value {
     let Snapshot { task, notes, .. } = &play.snapshot;
-    let found = serde_json::to_value(review(&play.workflow, task, notes, Party::Partner)).unwrap();
+    let found = serde_json::to_value(review(&play.workflow, task, notes, Reader { party: Party::Partner, moment: play.moment() })).unwrap();
     json!({ "needed": found["needed"], "eligible": found["eligible"], "panels": found["panels"],
         "votes": found["votes"].as_array().unwrap().iter().map(|vote| vote["panel"].clone()).collect::<Vec<_>>() })
 }

@@ -44,7 +44,7 @@ fn step(play: &Play, who: &str, ability: &Ability) -> String {
 /// The code of the real refusal; none if the command is taken or its content is refused.
 fn real(play: &Play, step: &str) -> Option<String> {
     let command = play.command(step);
-    let refusal = match decide(&play.workflow, &play.snapshot, Input::Party(&command), play.now) {
+    let refusal = match decide(&play.workflow, &play.snapshot, Input::Party(&command), play.moment()) {
         Ok(transition) => transition.late().cloned(),
         Err(refusal) => Some(refusal),
     };
