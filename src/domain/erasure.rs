@@ -10,6 +10,9 @@ use super::values::id::ActorId;
 use super::values::party::{ActorRef, Source};
 use super::values::time::Time;
 
+/// The lists of a task's trail that name people of the sending party.
+const NAMING: [&str; 2] = ["data.added", "data.removed"];
+
 /// Whose data is erased.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scope {
@@ -59,6 +62,7 @@ impl Plan {
             let own = scope.covers(event);
             let copies = scope.copies(trail, event);
             let list_goes = Cell::new(false);
+            let is_named = |path: &str| scope.is_named(event, path);
             // Called only for fields that are still present.
             let goes = |path: &str| match path {
                 // The party's credential and the platform's data from the opening do not belong to
@@ -70,9 +74,11 @@ impl Plan {
                 }
                 "data.internal_feedback" => copies.internal,
                 "actor.id" => own && !is_open,
+                // A list of people is one field and goes as a whole, whoever wrote it.
+                path if NAMING.contains(&path) => is_named(path) && !is_open,
                 _ => own,
             };
-            plan.ids_remain |= own && is_open;
+            plan.ids_remain |= is_open && (own || NAMING.iter().any(|path| is_named(path)));
             let (personal, fields) = erase::<Event>(row, goes)?;
             if fields > 0 {
                 plan.entries.push(Changed { seq: event.seq, personal, fields, first: row.erased().is_empty() });
@@ -161,6 +167,15 @@ impl Scope {
             && (event.seq <= self.last || event.recorded_at <= self.until)
     }
 
+    /// Whether the list of people at `path` of `event` names the actor, before the request.
+    fn is_named(&self, event: &Event, path: &str) -> bool {
+        let Fact::ReviewersChanged(changed) = &event.fact else { return false };
+        let list = if path == "data.added" { &changed.added } else { &changed.removed };
+        let named =
+            event.party == Source::from(self.actor.party) && list.iter().flatten().any(|id| *id == self.actor.id);
+        named && (event.seq <= self.last || event.recorded_at <= self.until)
+    }
+
     /// Copies of the actor's words also stand among others': in the decision that the votes led to,
     /// and in feedback restated after an earlier erasure. Such a list is one field and is erased as
     /// a whole; what others shared with the buyer is then restated.
@@ -180,6 +195,7 @@ impl Scope {
             | Fact::QuestionAsked(_)
             | Fact::QuestionAnswered(_)
             | Fact::QuestionClosed { .. }
+            | Fact::ReviewersChanged(_)
             | Fact::DeadlineReminded { .. }
             | Fact::DeadlinePassed { .. }
             | Fact::Held { .. }

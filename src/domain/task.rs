@@ -30,6 +30,7 @@ mod phase_name;
 pub mod play;
 pub mod question;
 pub mod refusal;
+mod reviewers;
 pub mod seats;
 pub mod simulate;
 pub mod snapshot;
@@ -51,6 +52,7 @@ pub use phase::{
 };
 pub use phase_name::PhaseName;
 use question::{Question, Questions};
+pub use reviewers::Reviewers;
 pub use tally::{Counted, Tally};
 
 /// The format number of stored state. All older formats load; a newer one is refused.
@@ -130,6 +132,9 @@ pub struct Record {
     /// The panels that have approved in the latest round.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) panels: Vec<PanelKey>,
+    /// The people who may vote in place of those whom the definition names, by group.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) reviewers: Vec<Reviewers>,
     /// The items of the feedback with which it last rejected, until it is approved.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) items: Vec<Item>,

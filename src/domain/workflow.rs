@@ -30,7 +30,7 @@ pub use alone::{Alone, Means, StageAlone};
 pub(crate) use arbitrary::definition;
 pub use finding::{Mistake, MistakeCode, Warning, WarningCode};
 pub use parse::Parsed;
-pub use review::{Approvals, Group, Panel, Quorum, ReviewRule, Voting};
+pub use review::{Approvals, Group, MAX_REVIEWERS, Panel, Quorum, ReviewRule, Voting};
 pub use rules::{
     Answers, CancellationRule, EscalationRule, EscalationTimeout, OnExhausted, OnReject, QuestionRule, Reason,
     StageDeadline, StageTimeout,

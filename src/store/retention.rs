@@ -179,8 +179,8 @@ impl Discard {
 pub async fn list_actors(pool: &Pool, ids: &[TaskId]) -> Result<Vec<(TaskId, String, String)>, Error> {
     let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
     let rows = sqlx::query!(
-        r#"select distinct task_id, party, personal -> 'actor.id' ->> 1 as "actor!" from task_events
-           where task_id = any ($1) and personal -> 'actor.id' ->> 1 is not null"#,
+        r#"select distinct task_id as "task_id!", party as "party!", actor as "actor!" from task_people
+           where task_id = any ($1)"#,
         &ids,
     );
     Ok(rows.fetch_all(pool).await?.into_iter().map(|row| (TaskId(row.task_id), row.party, row.actor)).collect())

@@ -229,6 +229,7 @@ fn revision(fact: &Fact) -> Option<u32> {
         | Fact::StatusUpdated { .. }
         | Fact::QuestionAnswered(_)
         | Fact::QuestionClosed { .. }
+        | Fact::ReviewersChanged(_)
         | Fact::DeadlineReminded { .. }
         | Fact::DeadlinePassed { .. }
         | Fact::Held { .. }
@@ -264,6 +265,7 @@ fn ruling(fact: &Fact) -> Option<Ruling> {
             | CommandType::QuestionAsked
             | CommandType::QuestionAnswered
             | CommandType::QuestionWithdrawn
+            | CommandType::ReviewersChanged
             | CommandType::Held
             | CommandType::Resumed
             | CommandType::CancellationRequested
@@ -276,6 +278,7 @@ fn ruling(fact: &Fact) -> Option<Ruling> {
         | Fact::QuestionAsked(_)
         | Fact::QuestionAnswered(_)
         | Fact::QuestionClosed { .. }
+        | Fact::ReviewersChanged(_)
         | Fact::DeadlineReminded { .. }
         | Fact::DeadlinePassed { .. }
         | Fact::Held { .. }

@@ -92,6 +92,7 @@ fn of_a_review(command: CommandType) -> bool {
         | CommandType::QuestionAsked
         | CommandType::QuestionAnswered
         | CommandType::QuestionWithdrawn
+        | CommandType::ReviewersChanged
         | CommandType::Held
         | CommandType::Resumed
         | CommandType::CancellationRequested
@@ -112,6 +113,7 @@ fn of_a_buyer(command: CommandType) -> bool {
         CommandType::WorkSubmitted
         | CommandType::StatusUpdated
         | CommandType::QuestionAsked
+        | CommandType::ReviewersChanged
         | CommandType::Held
         | CommandType::Resumed
         | CommandType::CancellationAcknowledged => false,

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::domain::values::id::{CommandId, StageKey};
+use crate::domain::values::id::{ActorId, CommandId, PanelKey, StageKey};
 use crate::domain::values::party::{Party, Sender};
 use crate::domain::values::text::{Message, Name, Prose};
 use crate::domain::values::time::Time;
@@ -15,6 +15,7 @@ use super::refusal::Refusal;
 pub use super::command_type::CommandType;
 
 mod feedback;
+mod reviewers;
 
 /// A command: an action and its context.
 #[derive(Clone, Debug, PartialEq)]
@@ -69,6 +70,8 @@ pub enum Action {
     QuestionAnswered(QuestionAnswered),
     /// Takes the open question back.
     QuestionWithdrawn(QuestionWithdrawn),
+    /// Changes who may vote in a stage.
+    ReviewersChanged(ReviewersChanged),
     /// Pauses the task.
     Held(Held),
     /// Resumes the task.
@@ -226,6 +229,29 @@ pub struct QuestionWithdrawn {
     pub question: u64,
 }
 
+/// Change who may vote in a stage that names its reviewers: the current one or a later one, named by
+/// `stage`, which is required. It holds for this task alone. The votes of those who leave fall; if
+/// the votes that are left meet the quorum, the stage is approved at once.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ReviewersChangedCommand)]
+pub struct ReviewersChanged {
+    /// The panel. Required in a stage with panels, and not allowed in one without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = PanelKey, required = false)]
+    pub panel: Option<PanelKey>,
+    /// Who may vote from now on, at most 100. At least one of `add` and `remove` names somebody.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 100)]
+    pub add: Vec<ActorId>,
+    /// Who may not vote any more, at most 100. Those who are left must be able to reach the quorum.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 100)]
+    pub remove: Vec<ActorId>,
+    /// The reason, 1 to 4,000 characters; partner and platform read it.
+    pub reason: Prose,
+}
+
 /// Pause the stage. Stops its clock and reminders, but not the task's own deadline.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -351,7 +377,13 @@ impl Action {
     /// Whether the person or program behind it must be named.
     pub fn needs_actor(&self) -> bool {
         self.needs_target()
-            || matches!(self, Self::WorkSubmitted(_) | Self::EscalationResolved(_) | Self::QuestionAnswered(_))
+            || matches!(
+                self,
+                Self::WorkSubmitted(_)
+                    | Self::EscalationResolved(_)
+                    | Self::QuestionAnswered(_)
+                    | Self::ReviewersChanged(_)
+            )
     }
 }
 
@@ -372,6 +404,8 @@ fn check_meta(meta: &Meta, action: &Action) -> Vec<Refusal> {
             ("/revision", meta.revision.is_none()),
         ];
         wrong.extend(missing.iter().filter(|(_, missing)| *missing).map(|(at, _)| Refusal::required(at)));
+    } else if matches!(action, Action::ReviewersChanged(_)) && meta.stage.is_none() {
+        wrong.push(Refusal::required("/stage"));
     }
     if action.needs_actor() && meta.sender.actor.is_none() {
         wrong.push(Refusal::required("/actor"));
@@ -415,6 +449,10 @@ fn check(meta: &Meta, action: &Action) -> Vec<Refusal> {
         Action::QuestionAnswered(body) => {
             wrong.extend(check_answer(body));
             &body.artifacts[..]
+        }
+        Action::ReviewersChanged(body) => {
+            wrong.extend(reviewers::check(body));
+            &[][..]
         }
         Action::StageEscalated(_) | Action::QuestionWithdrawn(_) | Action::Held(_) | Action::Resumed(_) => &[][..],
     };

@@ -25,6 +25,7 @@ macro_rules! for_each_command {
             QuestionAsked "question_asked",
             QuestionAnswered "question_answered",
             QuestionWithdrawn "question_withdrawn",
+            ReviewersChanged "reviewers_changed",
             Held "held",
             Resumed "resumed",
             CancellationRequested "cancellation_requested",
@@ -87,6 +88,7 @@ impl CommandType {
             Self::QuestionAsked | Self::QuestionAnswered | Self::QuestionWithdrawn => {
                 Scopes::of(&[Scope::Work, Scope::Review])
             }
+            Self::ReviewersChanged => Scopes::of(&[Scope::Define]),
         }
     }
 
@@ -100,6 +102,7 @@ impl CommandType {
             | Self::EscalationResolved
             | Self::QuestionAnswered
             | Self::QuestionWithdrawn
+            | Self::ReviewersChanged
             | Self::Held
             | Self::Resumed
             | Self::CancellationRequested

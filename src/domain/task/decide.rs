@@ -15,6 +15,7 @@ mod input;
 mod question;
 mod record_erasure;
 mod review;
+mod reviewers;
 mod second_person;
 mod timer;
 
@@ -150,6 +151,7 @@ fn decide_command(mut draft: Draft<'_>, command: &Command) -> Result<Transition,
         Action::QuestionAsked(body) => question::ask(&mut draft, command, body)?,
         Action::QuestionAnswered(body) => question::answer(&mut draft, command, body)?,
         Action::QuestionWithdrawn(body) => question::withdraw(&mut draft, command, body)?,
+        Action::ReviewersChanged(body) => reviewers::change(&mut draft, command, body)?,
         Action::Held(body) => hold::hold(&mut draft, command, body)?,
         Action::Resumed(_) => hold::resume(&mut draft, command)?,
         Action::CancellationRequested(body) => cancel::request(&mut draft, command, body)?,
@@ -194,6 +196,7 @@ fn closed_or_late(draft: &Draft<'_>, command: &Command) -> Result<Option<Closing
             | Action::QuestionAsked(_)
             | Action::QuestionAnswered(_)
             | Action::QuestionWithdrawn(_)
+            | Action::ReviewersChanged(_)
             | Action::Held(_)
             | Action::Resumed(_)
             | Action::CancellationRequested(_)
@@ -337,12 +340,15 @@ pub fn allowed(workflow: &Workflow, task: &Task, party: Party) -> Vec<CommandTyp
     let open =
         |list: &[(CommandType, bool)]| list.iter().filter(|(_, open)| *open).map(|(command, _)| *command).collect();
     let (update, hold) = ((CommandType::StatusUpdated, partner), (CommandType::Held, partner || platform));
+    let people = (CommandType::ReviewersChanged, partner && changeable(workflow, task).is_some());
     let cancel = (CommandType::CancellationRequested, true);
     let [asks, answers, withdraws] = question::open_to(workflow, task, party);
     let ask = (CommandType::QuestionAsked, asks);
     let (answer, withdraw) = ((CommandType::QuestionAnswered, answers), (CommandType::QuestionWithdrawn, withdraws));
     match &task.phase {
-        Phase::Preparing => open(&[(CommandType::WorkSubmitted, partner), update, ask, answer, withdraw, hold, cancel]),
+        Phase::Preparing => {
+            open(&[(CommandType::WorkSubmitted, partner), update, ask, answer, withdraw, people, hold, cancel])
+        }
         Phase::InReview(_) => open(&[
             (CommandType::WorkSubmitted, partner && submission_open),
             update,
@@ -352,13 +358,14 @@ pub fn allowed(workflow: &Workflow, task: &Task, party: Party) -> Vec<CommandTyp
             ask,
             answer,
             withdraw,
+            people,
             hold,
             cancel,
         ]),
         Phase::Escalated(escalation) => {
-            open(&[update, (CommandType::EscalationResolved, party == escalation.to), cancel])
+            open(&[update, (CommandType::EscalationResolved, party == escalation.to), people, cancel])
         }
-        Phase::OnHold(pause) => open(&[update, (CommandType::Resumed, party == pause.by || platform), cancel]),
+        Phase::OnHold(pause) => open(&[update, people, (CommandType::Resumed, party == pause.by || platform), cancel]),
         Phase::Cancelling(_) => open(&[
             update,
             (CommandType::CancellationAcknowledged, partner),
@@ -366,6 +373,11 @@ pub fn allowed(workflow: &Workflow, task: &Task, party: Party) -> Vec<CommandTyp
         ]),
         Phase::Closed(_) => Vec::new(),
     }
+}
+
+/// The first stage that the task has yet to decide and whose named reviewers may change.
+pub(in crate::domain) fn changeable<'a>(workflow: &'a Workflow, task: &Task) -> Option<&'a Stage> {
+    workflow.stages.iter().skip(task.stage).find(|stage| stage.names_reviewers() && !stage.fixes_reviewers())
 }
 
 /// Whether the decision that the task waits for is open to the actor of `sender`, including

@@ -23,7 +23,7 @@ pub use choices::{DeadlineKind, InFlight, QuestionEnd, Resolution, TimeoutAction
 pub use content::{Artifact, HttpsUrl, InvalidSha256, InvalidUrl, Sha256Hex};
 pub use data::{
     ClockTimes, EscalationResolved, LateDecision, Opened, PersonalDataErased, QuestionAnswered, QuestionAsked,
-    Restated, StageEscalated, StageRejected, VotePanel, VoteRecorded, WorkflowRef,
+    Restated, ReviewersChanged, StageEscalated, StageRejected, VotePanel, VoteRecorded, WorkflowRef,
 };
 pub use feedback::{Answer, Answered, Feedback, FeedbackItem, GivenItem, InvalidItemId, ItemId};
 
@@ -163,6 +163,9 @@ event_types! {
             #[serde(default, skip_serializing_if = "Option::is_none")]
             clock: Option<ClockTimes>,
         },
+        /// Other people may vote in a stage.
+        #[serde(rename = "task.reviewers_changed")]
+        ReviewersChanged(ReviewersChanged),
         /// A stage's deadline is near.
         #[serde(rename = "task.deadline_reminded")]
         DeadlineReminded {

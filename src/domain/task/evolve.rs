@@ -9,8 +9,8 @@ use crate::domain::values::time::Time;
 use crate::domain::workflow::{ClockKind, Stage, StageDeadline, Submission, Workflow};
 
 use super::event::{
-    ClockTimes, EscalationResolved, Event, Fact, Opened, QuestionAsked, QuestionEnd, Resolution, StageEscalated,
-    StageRejected, VoteRecorded,
+    ClockTimes, EscalationResolved, Event, Fact, Opened, QuestionAsked, QuestionEnd, Resolution, ReviewersChanged,
+    StageEscalated, StageRejected, VotePanel, VoteRecorded,
 };
 use super::question::{AnswerClock, ClosedQuestion, Question, Questions};
 use super::{
@@ -106,6 +106,7 @@ impl Task {
             Fact::QuestionAsked(asked) => self.asked(workflow, event, asked),
             Fact::QuestionAnswered(answered) => self.question_closed(event, None, answered.clock.as_ref()),
             Fact::QuestionClosed { why, clock, .. } => self.question_closed(event, Some(*why), clock.as_ref()),
+            Fact::ReviewersChanged(changed) => self.reviewers_changed(workflow, changed),
             Fact::DeadlineReminded { .. } => self.reminded(),
             Fact::DeadlinePassed { due_at, .. } => self.passed(*due_at),
             Fact::Held { .. } => self.held(workflow, event),
@@ -184,11 +185,33 @@ impl Task {
         let (seq, voted_at) = (event.seq, event.recorded_at);
         let (decision, bound, cast) = (vote.decision, vote.bound, cast + 1);
         review.votes.push(Vote { seq, actor, decision, voted_at, return_to, panel, bound, cast });
-        if let (Some(panel), Some(record)) = (&vote.panel, self.stages.get_mut(self.stage)) {
+        self.panel_stands(vote.panel.as_ref());
+    }
+
+    /// Records what a vote or a change of its people means for a panel of the current stage.
+    fn panel_stands(&mut self, panel: Option<&VotePanel>) {
+        if let (Some(panel), Some(record)) = (panel, self.stages.get_mut(self.stage)) {
             record.panels.retain(|key| *key != panel.key);
             if panel.state == PanelState::Approved {
                 record.panels.push(panel.key.clone());
                 record.panels.sort_unstable();
+            }
+        }
+    }
+
+    /// Records who may vote from now on. The votes of those who left fall.
+    fn reviewers_changed(&mut self, workflow: &Workflow, changed: &ReviewersChanged) {
+        let Some((index, stage)) = workflow.find(&changed.of) else { return };
+        let key = changed.panel.as_ref().map(|panel| &panel.key);
+        if let (Some(group), Some(record)) =
+            (stage.groups().find(|group| group.key() == key), self.stages.get_mut(index))
+        {
+            record.change_people(group, changed);
+        }
+        if index == self.stage {
+            self.panel_stands(changed.panel.as_ref());
+            if let Some(votes) = self.phase.votes_mut() {
+                votes.retain(|vote| !changed.votes.contains(&vote.seq));
             }
         }
     }
@@ -371,6 +394,7 @@ impl Task {
         self.platform_raisers.clear();
         for record in &mut self.stages {
             record.approvers.clear();
+            record.reviewers.clear();
             record.items.clear();
         }
     }

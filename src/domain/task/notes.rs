@@ -171,6 +171,7 @@ impl Notes {
             }
             Fact::StatusUpdated { message, .. } => self.message.clone_from(message),
             Fact::VoteRecorded(vote) => self.vote(event, vote.feedback.clone()),
+            Fact::ReviewersChanged(changed) => self.votes.retain(|note| !changed.votes.contains(&note.seq)),
             Fact::StageApproved { .. } => self.approve(event),
             Fact::StageRejected(rejected) => self.reject(event, &rejected.votes),
             Fact::StageEscalated(escalated) => {

@@ -4,7 +4,8 @@ use crate::domain::values::outside::{Faults, FromOutside, from_outside, nothing_
 
 use super::command::{
     CancellationAcknowledged, CancellationRequested, EscalationResolved, Held, QuestionAnswered, QuestionAsked,
-    QuestionWithdrawn, Resumed, StageApproved, StageEscalated, StageRejected, StatusUpdated, WorkSubmitted,
+    QuestionWithdrawn, Resumed, ReviewersChanged, StageApproved, StageEscalated, StageRejected, StatusUpdated,
+    WorkSubmitted,
 };
 use super::event::{Answer, Answered, Artifact, Feedback, FeedbackItem, InFlight, ItemId, Resolution, Sha256Hex};
 
@@ -23,6 +24,7 @@ from_outside! {
     QuestionAsked { question, options; to, share_with_buyer }
     QuestionAnswered { answer, artifacts; question, option }
     QuestionWithdrawn { ; question }
+    ReviewersChanged { add, remove, reason; panel }
     Held { reason }
     Resumed {}
     CancellationRequested { reason; immediate }

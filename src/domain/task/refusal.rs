@@ -37,6 +37,9 @@ pub enum Refusal {
     /// The stage names its reviewers and this actor is not one of them.
     #[error("the actor is not one of the stage's named reviewers")]
     NotAReviewer,
+    /// The stage's reviewers cannot be changed: the reason.
+    #[error("{0}")]
+    ReviewersFixed(&'static str),
     /// The actor submitted work in this round and may not approve it.
     #[error(
         "the actor submitted this revision or an earlier one of the round, and the stage bars self-approval; rejecting is allowed"

@@ -8,15 +8,26 @@ use std::ops::RangeInclusive;
 
 use crate::domain::values::id::{ActorId, PanelKey};
 use crate::domain::values::party::ActorRef;
-use crate::domain::workflow::{Approvals, Group, Workflow};
+use crate::domain::workflow::{Approvals, Group, MAX_REVIEWERS, Stage, Workflow};
 
 use super::refusal::Refusal;
 use super::{PanelState, Phase, Task, Verdict, Vote};
 
 /// The groups whose votes are counted apart in the current stage, with the people who may vote in each.
-/// Everything else about people asks here, so that a change of people has to be known here alone.
 pub(in crate::domain) fn groups<'a>(workflow: &'a Workflow, task: &'a Task) -> impl Iterator<Item = Group<'a>> {
-    task.stage_in(workflow).groups()
+    groups_of(workflow, task, task.stage)
+}
+
+/// The same of the stage with this index. Everything else about people asks here, so that a change of
+/// people has to be known here alone.
+pub(in crate::domain) fn groups_of<'a>(
+    workflow: &'a Workflow,
+    task: &'a Task,
+    stage: usize,
+) -> impl Iterator<Item = Group<'a>> {
+    let record = task.stages.get(stage);
+    let groups = workflow.stages.get(stage).into_iter().flat_map(Stage::groups);
+    groups.map(move |group| record.map_or(group, |record| record.with_people(group)))
 }
 
 /// The group in which `actor` votes; none if the actor has no seat. Who has one may still be barred
@@ -28,7 +39,13 @@ pub(in crate::domain) fn seat<'a>(workflow: &'a Workflow, task: &'a Task, actor:
 
 /// Why `actor` may not approve the current stage, if so. Nobody is barred from rejecting.
 pub(in crate::domain) fn bar(workflow: &Workflow, task: &Task, actor: &ActorRef) -> Option<Refusal> {
-    let stage = task.stage_in(workflow);
+    bar_in(workflow, task, task.stage, actor)
+}
+
+/// The same of the stage with this index, as far as it is known now: by the latest revision, and by the
+/// stages that were approved.
+pub(in crate::domain) fn bar_in(workflow: &Workflow, task: &Task, stage: usize, actor: &ActorRef) -> Option<Refusal> {
+    let stage = workflow.stages.get(stage)?;
     if stage.bars_submitter() && task.submitters().any(|submitter| submitter == actor) {
         return Some(Refusal::SelfApproval);
     }
@@ -44,9 +61,19 @@ pub(in crate::domain) fn named<'a>(workflow: &'a Workflow, task: &'a Task) -> Op
 
 /// The actors of a group who may approve; none: anyone who is not barred.
 pub(in crate::domain) fn eligible<'a>(workflow: &Workflow, task: &Task, group: &Group<'a>) -> Option<Vec<&'a ActorId>> {
-    let party = task.stage_in(workflow).reviewer;
-    let may = |id: &&ActorId| bar(workflow, task, &ActorRef { party, id: (*id).clone() }).is_none();
-    Some(group.named?.iter().filter(may).collect())
+    Some(eligible_in(workflow, task, task.stage, group.named?))
+}
+
+/// Those of `named` who may approve the stage with this index, as far as that is known now.
+pub(in crate::domain) fn eligible_in<'a>(
+    workflow: &Workflow,
+    task: &Task,
+    stage: usize,
+    named: &'a [ActorId],
+) -> Vec<&'a ActorId> {
+    let Some(party) = workflow.stages.get(stage).map(|stage| stage.reviewer) else { return Vec::new() };
+    let may = |id: &&ActorId| bar_in(workflow, task, stage, &ActorRef { party, id: (*id).clone() }).is_none();
+    named.iter().filter(may).collect()
 }
 
 /// Whether in some group too few of the named reviewers may approve. An empty panel never approves.
@@ -104,20 +131,29 @@ pub(in crate::domain) fn tallies<'a>(
         let kept = |vote: &&Vote| is_here(vote.panel.as_ref()) && cast.is_none_or(|(actor, _)| vote.actor != *actor);
         let votes = standing.iter().filter(kept).map(|vote| vote.decision);
         let cast = cast.filter(|_| own.is_some_and(|own| is_here(own.key()))).map(|(_, decision)| decision);
-        let (approvals, rejections): (Vec<_>, Vec<_>) =
-            votes.chain(cast).partition(|decision| *decision == Verdict::Approved);
-        let needed = needed(workflow, task, &group);
-        Tally { group, approvals: approvals.len(), rejections: rejections.len(), needed }
+        tally(workflow, task, group, votes.chain(cast))
     };
     groups(workflow, task).map(tally).collect()
+}
+
+/// What these votes of a group of the current stage amount to.
+pub(in crate::domain) fn tally<'a>(
+    workflow: &Workflow,
+    task: &Task,
+    group: Group<'a>,
+    votes: impl Iterator<Item = Verdict>,
+) -> Tally<'a> {
+    let (approvals, rejections): (Vec<_>, Vec<_>) = votes.partition(|decision| *decision == Verdict::Approved);
+    let needed = needed(workflow, task, &group);
+    Tally { group, approvals: approvals.len(), rejections: rejections.len(), needed }
 }
 
 /// The places of a group of people who can decide a task together. People take one when they claim
 /// the task, so that not more of them work on it than are needed.
 #[derive(Clone, Debug)]
 pub struct Places<'a> {
-    /// The numbers of the places, from 1, apart from those of other groups. They stay the same as long
-    /// as the definition does.
+    /// The numbers of the places, from 1, apart from those of other groups. Each group has a hundred
+    /// numbers to itself, so that they stay the same when people come and go.
     pub numbers: RangeInclusive<u32>,
     /// Whether the group is still asked.
     pub is_open: bool,
@@ -130,15 +166,9 @@ impl<'a> Places<'a> {
         if !matches!(task.phase, Phase::InReview(_)) {
             return vec![Self { numbers: 1..=1, is_open: true, group: Group::ANYONE }];
         }
-        let mut first = 1_u32;
-        let groups = groups(workflow, task).map(|group| {
+        let groups = groups(workflow, task).zip((1_u32..).step_by(MAX_REVIEWERS)).map(|(group, first)| {
             let needed = u32::try_from(needed(workflow, task, &group)).unwrap_or(u32::MAX);
             let numbers = first..=(first - 1).saturating_add(needed);
-            // Not those of them who may approve: that changes with new work.
-            first += match group.approvals {
-                Approvals::Votes(number) => number,
-                Approvals::All => group.named.map_or(1, |named| u32::try_from(named.len()).unwrap_or(u32::MAX)),
-            };
             Self { numbers, is_open: group.key().is_none_or(|key| !task.has_approved(key)), group }
         });
         groups.collect()
@@ -162,6 +192,16 @@ impl Phase {
             Self::InReview(review) => Some(&review.votes),
             Self::Escalated(escalation) => escalation.review.as_ref().map(|review| &review.votes[..]),
             Self::OnHold(hold) => hold.review.as_ref().map(|review| &review.votes[..]),
+            Self::Preparing | Self::Cancelling(_) | Self::Closed(_) => None,
+        }
+    }
+
+    /// The same, to be changed.
+    pub(in crate::domain) fn votes_mut(&mut self) -> Option<&mut Vec<Vote>> {
+        match self {
+            Self::InReview(review) => Some(&mut review.votes),
+            Self::Escalated(escalation) => escalation.review.as_mut().map(|review| &mut review.votes),
+            Self::OnHold(hold) => hold.review.as_mut().map(|review| &mut review.votes),
             Self::Preparing | Self::Cancelling(_) | Self::Closed(_) => None,
         }
     }

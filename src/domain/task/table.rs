@@ -128,7 +128,8 @@ pub struct Edge {
 
 use CommandType::{
     CancellationAcknowledged, CancellationRequested, EscalationResolved, Held, QuestionAnswered, QuestionAsked,
-    QuestionWithdrawn, Resumed, StageApproved, StageEscalated, StageRejected, StatusUpdated, WorkSubmitted,
+    QuestionWithdrawn, Resumed, ReviewersChanged, StageApproved, StageEscalated, StageRejected, StatusUpdated,
+    WorkSubmitted,
 };
 use Role::{Asker, Buyer, EscalatedTo, HeldBy, Partner, PartyAsked, Platform, Reviewer, Service};
 use Trigger::{
@@ -175,7 +176,8 @@ pub const ROWS: &[Row] = rows! {
 
     [Escalated], Resolved(Resolution::Approve), [EscalatedTo], "" => ["escalation_resolved"], Then::Approve, ["key_unbound", "already_decided", "stale_escalation", "second_person", "resolution_not_allowed", "self_approval", "not_distinct", "/feedback"];
     [Escalated], Resolved(Resolution::Reject), [EscalatedTo], "" => ["escalation_resolved"], Then::Return, ["already_decided", "stale_escalation", "second_person", "/feedback", "/return_to"];
-    [Escalated], Resolved(Resolution::Return), [EscalatedTo], "cause person or deadline" => ["escalation_resolved"], Then::To(InReview), ["already_decided", "stale_escalation", "nothing_to_return_to", "/feedback", "limit_reached"];
+    [Escalated], Resolved(Resolution::Return), [EscalatedTo], "cause person or deadline, or enough reviewers have come" => ["escalation_resolved"], Then::To(InReview), ["already_decided", "stale_escalation", "nothing_to_return_to", "/feedback", "limit_reached"];
+    [Escalated], Resolved(Resolution::Return), [EscalatedTo], "the same, and reviewers left so that the votes of the others meet the quorum" => ["escalation_resolved"], Then::Approve, [];
     [Escalated], Resolved(Resolution::Redirect), [EscalatedTo], "it changed hands fewer than 3 times" => ["escalation_resolved"], Then::Escalate, ["already_decided", "stale_escalation", "redirect_limit", "/to"];
     [Escalated], EscalationDeadline(TimeoutAction::None), [Service], "" => ["deadline_passed"], Then::Same, [];
     [Escalated], EscalationDeadline(TimeoutAction::Escalate), [Service], "after 3 changes of hands, or if it names the party that has it, the platform must decide, without a clock" => ["deadline_passed"], Then::Escalate, [];
@@ -189,8 +191,13 @@ pub const ROWS: &[Row] = rows! {
     [Preparing, InReview], Command(QuestionWithdrawn), [Asker], "" => ["question_closed"], Then::Same, ["stale_question"];
     [Preparing, InReview], QuestionDeadline, [Service], "" => ["question_closed"], Then::Same, [];
 
+    [Preparing, Escalated, OnHold], Command(ReviewersChanged), [Partner], "" => ["reviewers_changed"], Then::Same, ["reviewers_fixed", "/stage", "/panel", "/add", "/remove", "limit_reached"];
+    [InReview], Command(ReviewersChanged), [Partner], "the votes that are left are short of quorum" => ["reviewers_changed"], Then::Same, [];
+    [InReview], Command(ReviewersChanged), [Partner], "the votes that are left meet the quorum" => ["reviewers_changed"], Then::Approve, [];
+
     [Preparing, InReview], Command(Held), HOLDING, "" => ["held"], Then::To(OnHold), ["limit_reached"];
     [OnHold], Command(Resumed), [HeldBy, Platform], "" => ["resumed"], Then::Resume, ["held_by_other"];
+    [OnHold], Command(Resumed), [HeldBy, Platform], "reviewers left meanwhile, and the votes of the others meet the quorum" => ["resumed"], Then::Approve, [];
 
     [Preparing, OnHold], Command(CancellationRequested), ALL, "" => ["cancellation_requested"], Then::Cancel, [];
     [InReview, Escalated], Command(CancellationRequested), ALL, "the stage says `withdraw`, or `immediate` (platform only)" => ["cancellation_requested"], Then::Cancel, ["/immediate"];

@@ -16,10 +16,10 @@ use crate::domain::workflow::{Stage, Workflow};
 
 use super::command::{
     Action, CancellationAcknowledged, CancellationRequested, Command, CommandType, EscalationResolved, Held, Meta,
-    QuestionAnswered, QuestionAsked, QuestionWithdrawn, Resumed, StageApproved, StageEscalated, StageRejected,
-    StatusUpdated, WorkSubmitted,
+    QuestionAnswered, QuestionAsked, QuestionWithdrawn, Resumed, ReviewersChanged, StageApproved, StageEscalated,
+    StageRejected, StatusUpdated, WorkSubmitted,
 };
-use super::decide::{Input, Transition, decide};
+use super::decide::{Input, Transition, changeable, decide};
 use super::event::{Answer, Fact, Feedback, InFlight, Resolution};
 use super::refusal::Refusal;
 use super::seats::{self, Tally};
@@ -295,9 +295,11 @@ pub(in crate::domain) fn abilities(
 }
 
 fn command_of(workflow: &Workflow, task: &Task, asker: Asker<'_>, action: Action) -> Result<Command, Vec<Refusal>> {
+    let changes = matches!(action, Action::ReviewersChanged(_));
+    let stage = if changes { changed_stage(workflow, task) } else { task.stage_in(workflow) };
     let meta = Meta {
-        stage: Some(task.stage_in(workflow).key.clone()),
-        round: Some(task.round()),
+        stage: Some(stage.key.clone()),
+        round: Some(task.round()).filter(|_| !changes),
         revision: Some(task.revision()),
         dual_control: asker.dual_control,
         ..Meta::new(asker.sender.clone())
@@ -359,6 +361,13 @@ fn minimal(kind: CommandType, task: &Task, workflow: &Workflow, party: Party) ->
         CommandType::QuestionWithdrawn => {
             Action::QuestionWithdrawn(QuestionWithdrawn { question: latest_question(task) })
         }
+        CommandType::ReviewersChanged => Action::ReviewersChanged(ReviewersChanged {
+            panel: changed_stage(workflow, task).panels().first().map(|panel| panel.key.clone()),
+            // Somebody whom no stage names.
+            add: vec![ActorId::erased(0)],
+            remove: Vec::new(),
+            reason: prose(),
+        }),
         CommandType::Held => Action::Held(Held { reason: message() }),
         CommandType::Resumed => Action::Resumed(Resumed {}),
         CommandType::CancellationRequested => {
@@ -371,6 +380,11 @@ fn minimal(kind: CommandType, task: &Task, workflow: &Workflow, party: Party) ->
         }),
     };
     vec![action]
+}
+
+/// The stage whose reviewers may change first, or else the current one.
+fn changed_stage<'a>(workflow: &'a Workflow, task: &Task) -> &'a Stage {
+    changeable(workflow, task).unwrap_or_else(|| task.stage_in(workflow))
 }
 
 /// The open question, or else the last one of the round.

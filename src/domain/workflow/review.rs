@@ -12,6 +12,9 @@ use super::Stage;
 use crate::domain::values::id::{ActorId, PanelKey, StageKey};
 use crate::domain::values::text::Name;
 
+/// The most reviewers that a stage can name, in all its panels.
+pub const MAX_REVIEWERS: usize = 100;
+
 /// Who of the partner decides a stage.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(into = "ReviewFields")]
@@ -22,6 +25,8 @@ pub struct ReviewRule {
     pub self_approval: bool,
     /// Earlier stages whose approvers may not approve here.
     pub distinct_from: Vec<StageKey>,
+    /// Whether a running task keeps the named reviewers that the definition has.
+    pub reviewers_fixed: bool,
 }
 
 /// Who may vote, and how many votes decide.
@@ -74,6 +79,30 @@ pub struct Quorum {
 impl Quorum {
     /// One vote decides.
     pub(super) const ONE: Self = Self { approvals: Approvals::Votes(1), rejections: 1 };
+
+    /// Checks that `named` reviewers always reach one of the two decisions, in whatever way they vote;
+    /// 0: anyone of the party may vote.
+    ///
+    /// # Errors
+    ///
+    /// The rule that is broken.
+    pub(in crate::domain) fn check_reachable(self, named: usize) -> Result<(), String> {
+        let named = u32::try_from(named).unwrap_or(u32::MAX);
+        let rejections = self.rejections;
+        match self.approvals {
+            Approvals::Votes(approvals) if named > 0 && approvals > named => {
+                Err(format!("requires {approvals} approvals of {named} named reviewers"))
+            }
+            Approvals::Votes(approvals) if named > 0 && approvals + rejections > named + 1 => Err(format!(
+                "can fail to reach a decision: with {named} named reviewers, approvals and rejections ({approvals} + {rejections}) may add up to at most {}",
+                named + 1
+            )),
+            Approvals::All if rejections > 1 => Err(format!(
+                "can fail to reach a decision: where `all` must approve, one rejection must be enough, not {rejections}"
+            )),
+            Approvals::Votes(_) | Approvals::All => Ok(()),
+        }
+    }
 }
 
 /// How many approving votes are needed.
@@ -159,6 +188,11 @@ pub(super) struct ReviewFields {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Vec<StageKey>, max_items = 50, required = false)]
     distinct_from: Option<Vec<StageKey>>,
+    /// Whether `reviewers_changed` is refused, so that a running task keeps these reviewers; only on a
+    /// stage that names them. Default `false`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = bool, required = false)]
+    reviewers_fixed: Option<bool>,
 }
 
 impl From<ReviewRule> for ReviewFields {
@@ -168,23 +202,27 @@ impl From<ReviewRule> for ReviewFields {
             Voting::Panels(panels) => (None, None, Some(panels)),
         };
         let (self_approval, distinct_from) = (Some(rule.self_approval), Some(rule.distinct_from));
-        Self { quorum, reviewers, panels, self_approval, distinct_from }
+        let reviewers_fixed = rule.reviewers_fixed.then_some(true);
+        Self { quorum, reviewers, panels, self_approval, distinct_from, reviewers_fixed }
     }
 }
 
 /// Reads the fields of a stored stage. (A flattened `Option` would read an incomplete rule as none.)
 pub(super) fn stored<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<ReviewRule>, D::Error> {
-    let ReviewFields { quorum, reviewers, panels, self_approval, distinct_from } =
+    let ReviewFields { quorum, reviewers, panels, self_approval, distinct_from, reviewers_fixed } =
         ReviewFields::deserialize(deserializer)?;
     let voting = match (quorum, reviewers, panels) {
         (Some(quorum), Some(reviewers), None) => Some(Voting::Quorum { quorum, reviewers }),
         (None, None, Some(panels)) if !panels.is_empty() => Some(Voting::Panels(panels)),
-        (None, None, None) if self_approval.is_none() && distinct_from.is_none() => return Ok(None),
+        (None, None, None) if self_approval.is_none() && distinct_from.is_none() && reviewers_fixed.is_none() => {
+            return Ok(None);
+        }
         (_, _, _) => None,
     };
     match (voting, self_approval, distinct_from) {
         (Some(voting), Some(self_approval), Some(distinct_from)) => {
-            Ok(Some(ReviewRule { voting, self_approval, distinct_from }))
+            let reviewers_fixed = reviewers_fixed.unwrap_or(false);
+            Ok(Some(ReviewRule { voting, self_approval, distinct_from, reviewers_fixed }))
         }
         (_, _, _) => Err(de::Error::custom(
             "quorum and reviewers (or panels), self_approval and distinct_from must be given together or not at all",
@@ -214,6 +252,11 @@ impl<'a> Group<'a> {
     /// The key of the panel.
     pub fn key(&self) -> Option<&'a PanelKey> {
         self.panel.map(|panel| &panel.key)
+    }
+
+    /// How many votes decide.
+    pub(in crate::domain) fn quorum(&self) -> Quorum {
+        Quorum { approvals: self.approvals, rejections: self.rejections }
     }
 
     /// Whether this actor of the reviewing party may vote here.
@@ -276,6 +319,11 @@ impl Stage {
     /// Whether actors who submitted the work may not approve it.
     pub fn bars_submitter(&self) -> bool {
         self.review.as_ref().is_some_and(|review| !review.self_approval)
+    }
+
+    /// Whether a running task keeps the named reviewers that the definition has.
+    pub fn fixes_reviewers(&self) -> bool {
+        self.review.as_ref().is_some_and(|review| review.reviewers_fixed)
     }
 
     /// The stages whose approvers may not approve here.

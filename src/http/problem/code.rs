@@ -56,6 +56,7 @@ codes! {
     KeyActor "key_actor" FORBIDDEN "Key of another actor" "The key is bound to people, and the command names an actor who is not one of them.";
     KeyUnbound "key_unbound" FORBIDDEN "Key not bound" "The stage has `assurance` `bound`: votes and approving resolutions count only under a key that is bound to its actor.";
     NotAReviewer "not_a_reviewer" FORBIDDEN "Not a reviewer" "The actor is not one of the stage's named reviewers.";
+    ReviewersFixed "reviewers_fixed" FORBIDDEN "Reviewers fixed" "The stage's reviewers cannot be changed in a running task.";
     SelfApproval "self_approval" FORBIDDEN "Self-approval" "The actor submitted the latest revision, or an earlier one of the same round, and may not approve it.";
     NotDistinct "not_distinct" FORBIDDEN "Not a distinct approver" "The actor's approval counted in a stage whose approvers may not approve this stage as well.";
     HeldByOther "held_by_other" FORBIDDEN "Held by another party" "Another party put the task on hold. Only that party or the platform can resume it.";

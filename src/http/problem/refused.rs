@@ -218,6 +218,7 @@ fn code(refusal: &Refusal) -> Code {
         Refusal::KeyActor => Code::KeyActor,
         Refusal::KeyUnbound => Code::KeyUnbound,
         Refusal::NotAReviewer => Code::NotAReviewer,
+        Refusal::ReviewersFixed(_) => Code::ReviewersFixed,
         Refusal::SelfApproval => Code::SelfApproval,
         Refusal::NotDistinct => Code::NotDistinct,
         Refusal::HeldByOther => Code::HeldByOther,

@@ -18,6 +18,7 @@ impl Code {
             Self::KeyUnbound => "Use a key that is bound to the actor, or let the person decide by a link.",
             Self::NotAReviewer | Self::SelfApproval | Self::NotDistinct | Self::SecondPerson =>
                 "Let another person decide. `GET /tasks/{id}/why?actor=…` says what an actor can do.",
+            Self::ReviewersFixed => "Register a version of the workflow with other reviewers; new tasks get it.",
             Self::HeldByOther => "Ask the party that holds the task, or the platform, to resume it.",
             Self::ResolutionNotAllowed => "Choose another resolution, or let the platform decide.",
             Self::NotFound => "Check the path and the id, and that the credential belongs to the party that the resource belongs to.",

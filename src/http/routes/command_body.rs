@@ -316,6 +316,10 @@ pub(in crate::http) fn example(kind: CommandType) -> Value {
         }),
         CommandType::QuestionAnswered => json!({ "type": kind, "question": 4, "option": 2, "actor": anna }),
         CommandType::QuestionWithdrawn => json!({ "type": kind, "question": 4 }),
+        CommandType::ReviewersChanged => json!({
+            "type": kind, "stage": "legal", "actor": { "id": "u-lead" }, "add": ["u-dan"], "remove": ["u-bo"],
+            "reason": "Bo has left the company.",
+        }),
         CommandType::StatusUpdated => json!({ "type": kind, "message": "Our editor is on page two.", "percent": 40 }),
         CommandType::Held => json!({ "type": kind, "reason": "The client is away until Monday." }),
         CommandType::Resumed => json!({ "type": kind }),

@@ -72,6 +72,7 @@ impl Choice {
             CommandType::WorkSubmitted
             | CommandType::StatusUpdated
             | CommandType::QuestionAsked
+            | CommandType::ReviewersChanged
             | CommandType::Held
             | CommandType::Resumed
             | CommandType::CancellationAcknowledged => None,

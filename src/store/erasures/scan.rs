@@ -1,4 +1,4 @@
-//! The scan of all tasks for those in which an actor did something.
+//! The scan of all tasks for those that name an actor.
 
 use crate::domain::values::id::{ActorId, ErasureId, TaskId};
 use crate::domain::values::time::Time;
@@ -14,19 +14,19 @@ pub struct Window {
     pub examined: u32,
     /// The last of them; `None` if there were none.
     pub last: Option<TaskId>,
-    /// Tasks in which the actor did something.
+    /// Tasks that name the actor.
     pub found: Vec<TaskId>,
 }
 
-/// Lists the `limit` tasks after the last one that `erasure` looked at, and those among them in
-/// which its actor did something.
+/// Lists the `limit` tasks after the last one that `erasure` looked at, and those among them
+/// that name its actor.
 pub async fn list_next(pool: &Pool, erasure: &Record, limit: u32) -> Result<Window, Error> {
     let rows = sqlx::query!(
         r#"/* search: tasks of an actor */
            select page.task_id, array(
-               select distinct e.personal -> 'actor.id' ->> 1 from task_events e
-               where e.task_id = page.task_id and e.party = $4 and ($3::uuid is null or page.partner_id = $3)
-                   and e.personal -> 'actor.id' ->> 1 is not null) as "actors!: Vec<String>"
+               select distinct people.actor from task_people people
+               where people.task_id = page.task_id and people.party = $4 and ($3::uuid is null or page.partner_id = $3)
+           ) as "actors!: Vec<String>"
            from (select task_id, partner_id from tasks where $1::uuid is null or task_id > $1 order by task_id limit $2) page
            order by page.task_id"#,
         erasure.last_task.map(|id| id.0),

@@ -23,6 +23,8 @@ use super::{Input, Transition};
 pub(super) enum By {
     /// The sender of the command.
     Sender,
+    /// The reviewing party as a whole, by votes that were cast earlier.
+    Reviewers,
     /// The service, as a consequence.
     Service,
 }
@@ -133,6 +135,11 @@ impl<'a> Draft<'a> {
         let first = self.events.is_empty();
         let seq = self.next_seq();
         let sender = self.sender.as_ref().filter(|_| by == By::Sender);
+        let party = match by {
+            By::Sender => sender.map_or(Source::Service, |sender| sender.party.into()),
+            By::Reviewers => self.stage().reviewer.into(),
+            By::Service => Source::Service,
+        };
         let meta = self.meta.filter(|_| first);
         let (stage, round) = place.unzip();
         let event = Event {
@@ -140,7 +147,7 @@ impl<'a> Draft<'a> {
             cause_seq: self.expected_version + 1,
             stage,
             round,
-            party: sender.map_or(Source::Service, |sender| sender.party.into()),
+            party,
             actor: sender.and_then(|sender| sender.actor.clone()),
             actor_tag: sender.and_then(Sender::actor_ref).and_then(|actor| self.tag(&actor)),
             credential_id: sender.map(|sender| sender.credential_id.clone()),
@@ -305,8 +312,12 @@ impl<'a> Draft<'a> {
     /// Whether everybody whose decision counts sent it under a credential bound to that person.
     /// Silence decides without a person.
     fn is_bound<'v>(&self, votes: impl IntoIterator<Item = &'v Vote>, by: By) -> bool {
-        let sender = self.sender.as_ref().filter(|_| by == By::Sender);
-        sender.is_some_and(|sender| sender.bound) && votes.into_iter().all(|vote| vote.bound)
+        let decider_is_bound = match by {
+            By::Sender => self.sender.as_ref().is_some_and(|sender| sender.bound),
+            By::Reviewers => true,
+            By::Service => false,
+        };
+        decider_is_bound && votes.into_iter().all(|vote| vote.bound)
     }
 
     /// The standing votes of one kind, in a running or paused review.
@@ -345,6 +356,7 @@ fn overtakes(fact: &Fact) -> bool {
         | Fact::QuestionAsked(_)
         | Fact::QuestionAnswered(_)
         | Fact::QuestionClosed { .. }
+        | Fact::ReviewersChanged(_)
         | Fact::DeadlineReminded { .. }
         | Fact::DeadlinePassed { .. }
         | Fact::Held { .. }

@@ -4,13 +4,14 @@ use crate::domain::task::command::{Command, EscalationResolved, StageEscalated};
 use crate::domain::task::event::{self, Fact, Resolution};
 use crate::domain::task::limits::MAX_HANDOVERS;
 use crate::domain::task::refusal::Refusal;
+use crate::domain::task::seats;
 use crate::domain::task::{Cause, Escalation, Phase, PhaseName};
 use crate::domain::values::id::StageKey;
 use crate::domain::values::party::{Party, Sender};
 use crate::domain::workflow::Stage;
 
 use super::draft::{By, Draft};
-use super::review::target;
+use super::review::{self, target};
 use super::second_person::{check_vote_of_partner, is_second_person};
 use super::{check_bound, check_length, check_revision, feedback, only, place};
 
@@ -101,7 +102,8 @@ pub(super) fn resolve(draft: &mut Draft<'_>, command: &Command, body: &Escalatio
             let escalated = event::StageEscalated { to, cause, revision, respond_by, reason };
             draft.push(Fact::StageEscalated(escalated), By::Sender);
         }
-        (Resolution::Return | Resolution::Reject | Resolution::Redirect, _, _) => {}
+        (Resolution::Return, _, _) => review::count_left(draft),
+        (Resolution::Reject | Resolution::Redirect, _, _) => {}
     }
     Ok(())
 }
@@ -131,8 +133,10 @@ fn check_resolution(
             Err(Refusal::SecondPerson)
         }
         Resolution::Return => match escalation.cause {
-            Cause::Exhausted | Cause::NoQuorum => Err(Refusal::NothingToReturnTo),
-            Cause::Person | Cause::Deadline => check_length(draft.task()),
+            Cause::Exhausted => Err(Refusal::NothingToReturnTo),
+            // Other people may vote by now.
+            Cause::NoQuorum if seats::is_short(draft.workflow, draft.task()) => Err(Refusal::NothingToReturnTo),
+            Cause::NoQuorum | Cause::Person | Cause::Deadline => check_length(draft.task()),
         },
         Resolution::Redirect if escalation.handovers >= MAX_HANDOVERS => Err(Refusal::RedirectLimit),
         Resolution::Approve | Resolution::Reject | Resolution::Redirect => Ok(()),

@@ -7,7 +7,7 @@ use crate::domain::task::{Phase, PhaseName};
 use crate::domain::values::party::Party;
 
 use super::draft::{By, Draft};
-use super::{check_length, check_revision, guard};
+use super::{check_length, check_revision, guard, review};
 
 pub(super) fn hold(draft: &mut Draft<'_>, command: &Command, body: &Held) -> Result<(), Refusal> {
     guard(draft, command, &[Party::Partner, Party::Platform])?;
@@ -33,5 +33,6 @@ pub(super) fn resume(draft: &mut Draft<'_>, command: &Command) -> Result<(), Ref
     let clock = review.and_then(|review| draft.resume_clock(&review.clock));
     let answer_due_at = question.and_then(|question| draft.resume_answer(question.clock));
     draft.push(Fact::Resumed { clock, answer_due_at }, By::Sender);
+    review::count_left(draft);
     Ok(())
 }

@@ -123,7 +123,7 @@ pub(super) fn vote(draft: &mut Draft<'_>, command: &Command, ballot: Ballot<'_>)
     check_votes(draft, command, &actor, (&vote, ballot.feedback()))?;
     let length = check_length(draft.task());
     draft.push(Fact::VoteRecorded(vote), By::Sender);
-    if count(draft) { Ok(()) } else { length }
+    if count(draft, By::Sender) { Ok(()) } else { length }
 }
 
 /// The panel of a vote that is cast now.
@@ -170,9 +170,17 @@ pub(super) fn target(workflow: &Workflow, stage: &Stage, named: Option<&StageKey
     }
 }
 
+/// Decides the stage by the standing votes if there are enough of them, since others may vote now than
+/// when the last one was cast. Nothing happens without a running review.
+pub(super) fn count_left(draft: &mut Draft<'_>) {
+    if draft.task().phase() == PhaseName::InReview {
+        count(draft, By::Reviewers);
+    }
+}
+
 /// Decides the stage if there are enough votes, in every panel or to reject in one; returns whether it
 /// did.
-fn count(draft: &mut Draft<'_>) -> bool {
+fn count(draft: &mut Draft<'_>, by: By) -> bool {
     let tallies = seats::tallies(draft.workflow, draft.task(), None);
     if let Some(rejected) = tallies.iter().find(|tally| tally.is_rejected()) {
         let panel = rejected.group.key().cloned();
@@ -180,10 +188,10 @@ fn count(draft: &mut Draft<'_>) -> bool {
         let named = counted.filter_map(|vote| vote.return_to.as_ref());
         let earliest = named.map(|key| draft.workflow.index_of(key)).min();
         let target = earliest.unwrap_or_else(|| draft.stage().default_return(draft.workflow).0);
-        draft.reject(target, By::Sender, panel.as_ref());
+        draft.reject(target, by, panel.as_ref());
         true
     } else if tallies.iter().all(Tally::is_approved) {
-        draft.approve(By::Sender);
+        draft.approve(by);
         true
     } else {
         false

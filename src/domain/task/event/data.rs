@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use crate::domain::task::command_type::CommandType;
 use crate::domain::task::outcome::{Cause, PanelState, Verdict};
 use crate::domain::task::phase_name::PhaseName;
-use crate::domain::values::id::{ErasureId, PanelKey, ReasonKey, StageKey, TaskId, WorkflowKey};
+use crate::domain::values::id::{ActorId, ErasureId, PanelKey, ReasonKey, StageKey, TaskId, WorkflowKey};
 use crate::domain::values::party::Party;
 use crate::domain::values::text::{Name, Prose};
 use crate::domain::values::time::Time;
@@ -65,13 +65,35 @@ pub struct VoteRecorded {
     pub bound: bool,
 }
 
-/// The panel of a vote.
+/// The panel of a vote, or of a change of reviewers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VotePanel {
     /// The panel's key.
     pub key: PanelKey,
-    /// Whether the panel has approved, with this vote counted.
+    /// Whether the panel has approved, with this vote or change counted.
     pub state: PanelState,
+}
+
+/// A change of the people who may vote in a stage.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ReviewersChanged {
+    /// The stage, which need not be the current one.
+    pub of: StageKey,
+    /// The panel; absent in a stage without panels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub panel: Option<VotePanel>,
+    /// Who may vote from now on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub added: Option<Vec<ActorId>>,
+    /// Who may not vote any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub removed: Option<Vec<ActorId>>,
+    /// The reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Prose>,
+    /// The `seq` of each vote that fell.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub votes: Vec<u64>,
 }
 
 /// The rejection of a stage.

@@ -167,6 +167,18 @@ pub const KINDS: [Kind; Fact::TYPES.len()] = [
             field("data.why", No, Always, Always),
         ],
     ),
+    // That people come and go is everybody's to know; who they are is not the buyer's.
+    kind(
+        "task.reviewers_changed",
+        &[
+            field("data.added", Yes, Always, Never),
+            field("data.of", No, Always, Always),
+            field("data.panel", No, Always, Always),
+            field("data.reason", Yes, Always, Never),
+            field("data.removed", Yes, Always, Never),
+            field("data.votes", No, Always, Never),
+        ],
+    ),
     kind("task.deadline_reminded", &[field("data.due_at", No, Always, Always)]),
     kind(
         "task.deadline_passed",

@@ -2,21 +2,19 @@
 
 use crate::domain::values::id::{ActorId, PanelKey};
 use crate::domain::values::party::Party;
-use crate::domain::workflow::{Approvals, Panel, Quorum, ReviewRule, Voting};
+use crate::domain::workflow::{Approvals, MAX_REVIEWERS, Panel, Quorum, ReviewRule, Voting};
 
 use super::node::{Fields, Node, Read};
 use super::{Code, Context, stage_reference};
 
 /// The most panels of a stage.
 const MAX_PANELS: usize = 20;
-/// The most reviewers that a stage can name, in all its panels.
-const MAX_REVIEWERS: usize = 100;
 
 /// Who reviews the stage; none if the partner does not.
 pub(super) fn rule(fields: &Fields, context: &Context) -> Read<Option<ReviewRule>> {
     if let Ok(reviewer @ (Party::Buyer | Party::Platform)) = context.reviewer {
         let mut none = Ok(None);
-        for name in ["quorum", "reviewers", "panels", "self_approval", "distinct_from"] {
+        for name in ["quorum", "reviewers", "panels", "self_approval", "distinct_from", "reviewers_fixed"] {
             if let Some(node) = fields.get(name) {
                 let rule = format!("is only for stages that the partner reviews; the {reviewer} has one vote");
                 none = Err(node.report(Code::PartnerOnly, rule));
@@ -32,7 +30,19 @@ pub(super) fn rule(fields: &Fields, context: &Context) -> Read<Option<ReviewRule
     let distinct_from = fields.or("distinct_from", Vec::new(), |node| {
         node.set(0..=50, |node| stage_reference(node, context.position, false), PartialEq::eq)
     });
-    Ok(Some(ReviewRule { voting: voting?, self_approval: self_approval?, distinct_from: distinct_from? }))
+    let reviewers_fixed = fields.or("reviewers_fixed", false, Node::boolean);
+    if let (Ok(Voting::Quorum { reviewers, .. }), Ok(true), Some(node)) =
+        (&voting, &reviewers_fixed, fields.get("reviewers_fixed"))
+        && reviewers.is_empty()
+    {
+        return Err(node.report(Code::NotApplicable, "may be true only on a stage that names its reviewers"));
+    }
+    Ok(Some(ReviewRule {
+        voting: voting?,
+        self_approval: self_approval?,
+        distinct_from: distinct_from?,
+        reviewers_fixed: reviewers_fixed?,
+    }))
 }
 
 fn quorum(stage: &Fields) -> Read<Voting> {
@@ -121,29 +131,10 @@ fn seat(node: &Node, earlier: &[Panel]) -> Read<ActorId> {
     }
 }
 
-/// Checks that `named` reviewers always reach one of the two decisions, in whatever way they vote.
-/// Those who may not approve are not known yet.
+/// Reports a quorum that `named` reviewers cannot always decide by. Those who may not approve are not
+/// known yet.
 fn check_reachable(quorum: Quorum, named: usize, node: &Node) {
-    let named = u32::try_from(named).unwrap_or(u32::MAX);
-    let rejections = quorum.rejections;
-    match quorum.approvals {
-        Approvals::Votes(approvals) if named > 0 && approvals > named => {
-            let rule = format!("requires {approvals} approvals of {named} named reviewers");
-            node.report(Code::QuorumUnreachable, rule);
-        }
-        Approvals::Votes(approvals) if named > 0 && approvals + rejections > named + 1 => {
-            let rule = format!(
-                "can fail to reach a decision: with {named} named reviewers, approvals and rejections ({approvals} + {rejections}) may add up to at most {}",
-                named + 1
-            );
-            node.report(Code::QuorumUnreachable, rule);
-        }
-        Approvals::All if rejections > 1 => {
-            let rule = format!(
-                "can fail to reach a decision: where `all` must approve, one rejection must be enough, not {rejections}"
-            );
-            node.report(Code::QuorumUnreachable, rule);
-        }
-        Approvals::Votes(_) | Approvals::All => {}
+    if let Err(rule) = quorum.check_reachable(named) {
+        node.report(Code::QuorumUnreachable, rule);
     }
 }
