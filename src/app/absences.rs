@@ -14,8 +14,8 @@ use crate::domain::absence::Absence;
 use crate::domain::partner::absences;
 use crate::domain::values::id::{ActorId, PartnerId};
 use crate::domain::values::time::Time;
-use crate::store::Pool;
 use crate::store;
+use crate::store::Pool;
 
 use super::access::Caller;
 use super::base::Base;

@@ -10,8 +10,8 @@ use super::values::id::ActorId;
 use super::values::party::{ActorRef, Source};
 use super::values::time::Time;
 
-/// The lists of a task's trail that name people of the sending party.
-const NAMING: [&str; 2] = ["data.added", "data.removed"];
+/// The fields of a task's trail that name people of the sending party: lists, and who was stood in for.
+const NAMING: [&str; 3] = ["data.added", "data.removed", "data.for"];
 
 /// Whose data is erased.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,7 +74,8 @@ impl Plan {
                 }
                 "data.internal_feedback" => copies.internal,
                 "actor.id" => own && !is_open,
-                // A list of people is one field and goes as a whole, whoever wrote it.
+                // It belongs to those whom it names, whoever wrote it. A list is one field and goes as a
+                // whole.
                 path if NAMING.contains(&path) => is_named(path) && !is_open,
                 _ => own,
             };
@@ -167,13 +168,18 @@ impl Scope {
             && (event.seq <= self.last || event.recorded_at <= self.until)
     }
 
-    /// Whether the list of people at `path` of `event` names the actor, before the request.
+    /// Whether the field `path` of `event` names the actor, before the request.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "every other event names nobody but its author")]
     fn is_named(&self, event: &Event, path: &str) -> bool {
-        let Fact::ReviewersChanged(changed) = &event.fact else { return false };
-        let list = if path == "data.added" { &changed.added } else { &changed.removed };
-        let named =
-            event.party == Source::from(self.actor.party) && list.iter().flatten().any(|id| *id == self.actor.id);
-        named && (event.seq <= self.last || event.recorded_at <= self.until)
+        let named: Vec<&ActorId> = match (&event.fact, path) {
+            (Fact::ReviewersChanged(changed), "data.added") => changed.added.iter().flatten().collect(),
+            (Fact::ReviewersChanged(changed), "data.removed") => changed.removed.iter().flatten().collect(),
+            (Fact::VoteRecorded(vote), "data.for") => vote.stands_for.iter().collect(),
+            (Fact::EscalationResolved(resolved), "data.for") => resolved.stands_for.iter().collect(),
+            _ => return false,
+        };
+        let is_theirs = event.party == Source::from(self.actor.party) && named.contains(&&self.actor.id);
+        is_theirs && (event.seq <= self.last || event.recorded_at <= self.until)
     }
 
     /// Copies of the actor's words also stand among others': in the decision that the votes led to,

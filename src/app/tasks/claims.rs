@@ -90,7 +90,7 @@ impl Claims {
     }
 
     async fn take(&self, task: &Loaded, take: &Take<'_>, take_over: bool) -> Result<(), Error> {
-        let places = Places::of(&task.workflow, &task.snapshot().task);
+        let places = Places::of(&task.workflow, &task.snapshot().task, task.moment(take.at));
         let own = places.iter().find(|group| group.admits(&take.actor.id)).ok_or_else(Error::contended)?;
         for _ in 0..MAX_ATTEMPTS {
             claims::remove_void(&self.pool, take.task_id, take.target, take.at).await?;
@@ -141,7 +141,7 @@ impl Claims {
         let decision = pending::decision(task, caller.party(), asker, now);
         let may_claim = decision.is_ok_and(|decision| check_link(caller, task, &decision).is_ok());
         let standing = self.find_standing(task, now).await?;
-        let places = Places::of(&task.workflow, &task.snapshot().task);
+        let places = Places::of(&task.workflow, &task.snapshot().task, task.moment(now));
         let own = sender.actor.as_ref().and_then(|actor| places.iter().find(|group| group.admits(&actor.id)));
         let is_full =
             own.is_some_and(|own| standing.iter().filter(|claim| own.admits(&claim.actor.id)).count() >= own.count());
@@ -204,8 +204,8 @@ pub(super) fn standing(task: &Loaded, found: Option<Vec<Claim>>) -> Vec<Claim> {
 
 /// Whether as many people have claimed the task as can decide it together: in every panel that is
 /// still asked, or in that of `actor`.
-pub(super) fn is_taken(task: &Loaded, standing: &[Claim], actor: Option<&ActorId>) -> bool {
-    let groups = Places::of(&task.workflow, &task.snapshot().task);
+pub(super) fn is_taken(task: &Loaded, standing: &[Claim], actor: Option<&ActorId>, now: Time) -> bool {
+    let groups = Places::of(&task.workflow, &task.snapshot().task, task.moment(now));
     let asked = groups.iter().filter(|group| group.is_open && actor.is_none_or(|actor| group.admits(actor)));
     let taken =
         |group: &Places<'_>| standing.iter().filter(|claim| group.admits(&claim.actor.id)).count() >= group.count();

@@ -166,13 +166,11 @@ impl Inbox {
                 match task {
                     Ok(task) if decider.as_ref().is_none_or(|sender| self.may_decide(&task, sender)) => {
                         let standing = claims::standing(&task, claims.remove(&place.task_id));
-                        if filter.unclaimed && claims::is_taken(&task, &standing, filter.actor) {
+                        if filter.unclaimed && claims::is_taken(&task, &standing, filter.actor, self.clock.now()) {
                             continue;
                         }
                         found.claims.insert(place.task_id, standing);
-                        found.items.push(ListedTask::Task(Box::new(
-                            task.task_view(caller.party(), self.clock.now()),
-                        )));
+                        found.items.push(ListedTask::Task(Box::new(task.task_view(caller.party(), self.clock.now()))));
                     }
                     Ok(_) => {}
                     Err(error) => {

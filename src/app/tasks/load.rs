@@ -185,7 +185,8 @@ impl Loader {
     pub(in crate::app) async fn with_workflow(&self, record: Record) -> Result<Loaded, Error> {
         let workflow = self.workflows.pinned(record.partner_id, &record.workflow).await?;
         let absences = self.absences.of_version(record.partner_id, record.absences_version).await?;
-        let Record { partner_id, buyer_id, workflow: key, title, metadata, open_digest, snapshot, head, size, .. } = record;
+        let Record { partner_id, buyer_id, workflow: key, title, metadata, open_digest, snapshot, head, size, .. } =
+            record;
         let identity = Arc::new(Identity { partner_id, buyer_id, workflow: key, title, metadata });
         Ok(Loaded { snapshot, head, workflow, identity, absences, open_digest, size })
     }

@@ -38,7 +38,11 @@ fn check(absence: &Absence, now: Time) -> Result<(), Refusal> {
         return Err(Refusal::invalid("/until", "not_in_future", "must be in the future"));
     }
     if absence.substitute.as_ref() == Some(&absence.actor) {
-        return Err(Refusal::invalid("/substitute", "not_allowed", "must be another person than the one who is absent"));
+        return Err(Refusal::invalid(
+            "/substitute",
+            "not_allowed",
+            "must be another person than the one who is absent",
+        ));
     }
     Ok(())
 }

@@ -398,15 +398,15 @@ pub fn may_decide(
     }
     match &task.phase {
         Phase::InReview(_) => {
-            let seat = seats::seat(workflow, task, &actor);
-            let asked = seat.is_some_and(|group| group.key().is_none_or(|key| !task.has_approved(key)));
-            asked && seats::bar(workflow, task, &actor).is_none()
+            let is_asked = |seat: &seats::Filled<'_>| seat.group.key().is_none_or(|key| !task.has_approved(key));
+            let seat = seats::filled(workflow, task, &actor, moment).filter(is_asked);
+            seat.is_some_and(|seat| seat.bar(workflow, task, &actor).is_none())
         }
         Phase::Escalated(escalation) => {
             let open = match actor.party {
                 Party::Partner => {
-                    second_person::check_vote_of_partner(workflow, task, &actor).is_ok()
-                        || !second_person::can_partner_approve(workflow, task)
+                    second_person::check_vote_of_partner(workflow, task, &actor, moment).is_ok()
+                        || !second_person::can_partner_approve(workflow, task, moment)
                 }
                 Party::Platform => !dual_control || second_person::is_second_person(task, sender),
                 Party::Buyer => true,

@@ -156,7 +156,8 @@ impl Why {
         let silence = silence(workflow, snapshot, moment).filter(|silence| silence.is_known_to(reader, task, workflow));
         let then = silence.as_ref().filter(|silence| task.due_at() == Some(silence.at)).map(SilentChange::consequence);
         let later = silence.map(|silence| {
-            let abilities = abilities(workflow, silence.transition.snapshot(), asker, moment.at(silence.at.max(moment.now)));
+            let abilities =
+                abilities(workflow, silence.transition.snapshot(), asker, moment.at(silence.at.max(moment.now)));
             (silence.at, abilities)
         });
         let mut you = abilities(workflow, snapshot, asker, moment);

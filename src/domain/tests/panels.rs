@@ -248,7 +248,8 @@ fn approvers_of_an_earlier_stage_are_not_waited_for_in_a_panel() {
 #[test]
 fn nobody_of_a_panel_that_has_approved_is_asked_but_may_still_change_a_vote() {
     let mut play = Play::of(&definition(&format!("a {TWO}")), "submit eve; approve anna");
-    let asked = |play: &Play, who: &str| may_decide(&play.workflow, &play.snapshot.task, (&sender(who), true), play.moment());
+    let asked =
+        |play: &Play, who: &str| may_decide(&play.workflow, &play.snapshot.task, (&sender(who), true), play.moment());
     let may = |play: &Play, who: &str| {
         let sender = sender(who);
         let why = Why::new(&play.workflow, &play.snapshot, Asker { sender: &sender, dual_control: true }, play.now);
@@ -265,7 +266,13 @@ fn nobody_of_a_panel_that_has_approved_is_asked_but_may_still_change_a_vote() {
 
 fn shown(play: &Play) -> Value {
     let Snapshot { task, notes, .. } = &play.snapshot;
-    let found = serde_json::to_value(review(&play.workflow, task, notes, Reader { party: Party::Partner, moment: play.moment() })).unwrap();
+    let found = serde_json::to_value(review(
+        &play.workflow,
+        task,
+        notes,
+        Reader { party: Party::Partner, moment: play.moment() },
+    ))
+    .unwrap();
     json!({ "needed": found["needed"], "eligible": found["eligible"], "panels": found["panels"],
         "votes": found["votes"].as_array().unwrap().iter().map(|vote| vote["panel"].clone()).collect::<Vec<_>>() })
 }

@@ -90,8 +90,7 @@ pub struct AbsenceQuery {
 }
 
 fn whose(caller: &Caller, named: Option<PartnerId>) -> Result<PartnerId, Problem> {
-    let refused =
-        |code, rule: &str| Err(Problem::invalid_parameter(FieldError::new("/query/partner_id", code, rule)));
+    let refused = |code, rule: &str| Err(Problem::invalid_parameter(FieldError::new("/query/partner_id", code, rule)));
     match (caller.partner_id(), named) {
         (Some(own), None) => Ok(own),
         (None, Some(named)) => Ok(named),

@@ -11,7 +11,7 @@ use crate::domain::task::seats;
 use crate::domain::task::snapshot::Snapshot;
 use crate::domain::task::status::Status;
 use crate::domain::task::{ActorTag, Cause, Outcome, Phase, TagSecret, Task, Verdict, Vote};
-use crate::domain::values::id::{PanelKey, StageKey};
+use crate::domain::values::id::{ActorId, PanelKey, StageKey};
 use crate::domain::values::party::{ActorRef, Party, Sender, Source};
 use crate::domain::values::time::Time;
 use crate::domain::workflow::{OnExhausted, Stage, Submission, Workflow};
@@ -185,10 +185,10 @@ impl<'a> Draft<'a> {
     }
 
     /// Escalates a review whose named reviewers, or those of a panel, cannot reach the approvals that
-    /// are needed, to the first of `escalation.to`.
+    /// are needed, to the first of `escalation.to`. Who is absent counts only if somebody stands in.
     pub(super) fn ensure_quorum(&mut self) {
         let task = self.task();
-        if matches!(task.phase, Phase::InReview(_)) && seats::is_short(self.workflow, task) {
+        if matches!(task.phase, Phase::InReview(_)) && seats::is_short(self.workflow, task, self.moment) {
             self.escalate(self.stage().default_escalation(), Cause::NoQuorum, By::Service);
         }
     }
@@ -209,15 +209,17 @@ impl<'a> Draft<'a> {
     }
 
     /// APPROVE by the partner's resolution of an escalation of its own stage: the resolution is the
-    /// vote of its actor, in place of an earlier one.
-    pub(super) fn approve_by_resolution(&mut self, actor: &ActorRef) {
-        self.approve_by(By::Sender, Some(actor));
+    /// vote of its actor, who may stand in for somebody, in place of earlier ones.
+    pub(super) fn approve_by_resolution(&mut self, actor: &ActorRef, stands_for: Option<&ActorId>) {
+        self.approve_by(By::Sender, Some((actor, stands_for)));
     }
 
-    /// APPROVE by the standing votes, and by the resolution of `resolver` in place of a vote of theirs.
-    fn approve_by(&mut self, by: By, resolver: Option<&ActorRef>) {
-        let counted: Vec<&Vote> = self.votes(Verdict::Approved).filter(|vote| Some(&vote.actor) != resolver).collect();
-        let own = resolver.map(|actor| (self.task().version(), self.tag(actor)));
+    /// APPROVE by the standing votes, and by the resolution of `resolver` in place of those that a vote of
+    /// theirs replaces.
+    fn approve_by(&mut self, by: By, resolver: Option<(&ActorRef, Option<&ActorId>)>) {
+        let stays = |vote: &&Vote| resolver.is_none_or(|(actor, seat)| !vote.is_replaced(actor, seat));
+        let counted: Vec<&Vote> = self.votes(Verdict::Approved).filter(stays).collect();
+        let own = resolver.map(|(actor, _)| (self.task().version(), self.tag(actor)));
         let tagged = counted.iter().map(|vote| (vote.seq, self.tag(&vote.actor)));
         let (seqs, tags): (Vec<u64>, Vec<_>) = tagged.chain(own).unzip();
         let voters = tags.into_iter().flatten().collect();
