@@ -21,6 +21,7 @@ mod random;
 mod readers;
 mod refusals;
 mod review;
+mod reviewers;
 mod second_person;
 mod spent;
 mod test_support;

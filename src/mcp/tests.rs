@@ -19,6 +19,7 @@ fn only_two_tools_decide_about_work() {
             | CommandType::QuestionAsked
             | CommandType::QuestionAnswered
             | CommandType::QuestionWithdrawn
+            | CommandType::ReviewersChanged
             | CommandType::Held
             | CommandType::Resumed
             | CommandType::CancellationRequested

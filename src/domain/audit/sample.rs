@@ -10,8 +10,8 @@ use crate::domain::task::command::CommandType;
 use crate::domain::task::event::{
     Answer, Answered, Artifact, ClockTimes, DeadlineKind, EscalationResolved, Event, Fact, Feedback, FeedbackItem,
     GivenItem, InFlight, ItemId, LateDecision, Opened, PersonalDataErased, QuestionAnswered, QuestionAsked,
-    QuestionEnd, Resolution, Restated, StageEscalated, StageRejected, TimeoutAction, VotePanel, VoteRecorded,
-    WorkflowRef,
+    QuestionEnd, Resolution, Restated, ReviewersChanged, StageEscalated, StageRejected, TimeoutAction, VotePanel,
+    VoteRecorded, WorkflowRef,
 };
 use crate::domain::task::{ActorTag, Cause, PanelState, PhaseName, Verdict};
 use crate::domain::values::id::{
@@ -60,6 +60,7 @@ pub(super) fn trail() -> Vec<Event> {
         (Platform, late),
     ]);
     facts.extend(questions());
+    facts.extend(people());
     let all = 1..=u64::try_from(facts.len()).unwrap();
     facts.push((Platform, Fact::PersonalDataErased(erased(all.collect()))));
     facts.into_iter().zip(1..).map(|((party, fact), seq)| event(seq, party, fact)).collect()
@@ -124,6 +125,18 @@ fn questions() -> Vec<(Source, Fact)> {
         (Source::Partner, Fact::QuestionAnswered(answered(Party::Buyer, false, "To the buyer"))),
         (Source::Service, closed),
     ]
+}
+
+fn people() -> Vec<(Source, Fact)> {
+    let changed = ReviewersChanged {
+        of: stage("legal"),
+        panel: Some(VotePanel { key: PanelKey::parse("legal").unwrap(), state: PanelState::Approved }),
+        added: Some(vec![ActorId::parse("SECRET new").unwrap()]),
+        removed: Some(vec![ActorId::parse("SECRET old").unwrap()]),
+        reason: Some(text("SECRET reason")),
+        votes: vec![5],
+    };
+    vec![(Source::Partner, Fact::ReviewersChanged(changed))]
 }
 
 fn opening() -> Vec<(Source, Fact)> {

@@ -191,9 +191,9 @@ pub const ROWS: &[Row] = rows! {
     [Preparing, InReview], Command(QuestionWithdrawn), [Asker], "" => ["question_closed"], Then::Same, ["stale_question"];
     [Preparing, InReview], QuestionDeadline, [Service], "" => ["question_closed"], Then::Same, [];
 
-    [Preparing, Escalated, OnHold], Command(ReviewersChanged), [Partner], "" => ["reviewers_changed"], Then::Same, ["reviewers_fixed", "/stage", "/panel", "/add", "/remove", "limit_reached"];
-    [InReview], Command(ReviewersChanged), [Partner], "the votes that are left are short of quorum" => ["reviewers_changed"], Then::Same, [];
+    [InReview], Command(ReviewersChanged), [Partner], "the votes that are left are short of quorum" => ["reviewers_changed"], Then::Same, ["reviewers_fixed", "/panel", "/add", "/remove", "limit_reached"];
     [InReview], Command(ReviewersChanged), [Partner], "the votes that are left meet the quorum" => ["reviewers_changed"], Then::Approve, [];
+    [Preparing, Escalated, OnHold], Command(ReviewersChanged), [Partner], "" => ["reviewers_changed"], Then::Same, [];
 
     [Preparing, InReview], Command(Held), HOLDING, "" => ["held"], Then::To(OnHold), ["limit_reached"];
     [OnHold], Command(Resumed), [HeldBy, Platform], "" => ["resumed"], Then::Resume, ["held_by_other"];

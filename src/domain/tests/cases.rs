@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::laws::{self, EDGES};
+use super::reviewers::PEOPLE;
 use super::test_support::Play;
 use super::words::definition;
 
@@ -203,7 +204,7 @@ const ENDING: &[Case] = &[
 
 #[test]
 fn every_row_does_what_the_table_says() {
-    for cases in [PREPARING, IN_REVIEW, ESCALATED, PAUSED, ENDING, ERASED] {
+    for cases in [PREPARING, IN_REVIEW, ESCALATED, PAUSED, ENDING, ERASED, PEOPLE] {
         check(cases);
     }
     let crossed = laws::take_crossed();

@@ -67,6 +67,15 @@ fn erase_and_check(play: &mut Play, who: &str) -> bool {
             let copied = matches!(path.as_str(), "data.shared_feedback" | "data.internal_feedback" | "data.restated");
             let stays = matches!(path.as_str(), "credential_id" | "data.title" | "data.metadata")
                 || path == "actor.id" && !closed;
+            let list = match (path.as_str(), &event.fact) {
+                ("data.added", Fact::ReviewersChanged(changed)) => Some(&changed.added),
+                ("data.removed", Fact::ReviewersChanged(changed)) => Some(&changed.removed),
+                _ => None,
+            };
+            let own = list.map_or(own, |list| {
+                let named = event.party == Source::from(who.party) && list.iter().flatten().any(|id| *id == who.id);
+                named && closed
+            });
             if copied {
                 continue;
             }

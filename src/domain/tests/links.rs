@@ -33,6 +33,7 @@ fn of_a_review(edge: &Edge) -> LinkState {
             CommandType::WorkSubmitted => LinkState::Superseded,
             CommandType::StageApproved if has(edge, "stage_approved") => LinkState::Decided,
             CommandType::StageRejected if has(edge, "stage_rejected") => LinkState::Decided,
+            CommandType::ReviewersChanged if has(edge, "stage_approved") => LinkState::Decided,
             CommandType::StageEscalated | CommandType::Held => LinkState::Held,
             CommandType::CancellationRequested => LinkState::Withdrawn,
             CommandType::StageApproved
@@ -40,7 +41,8 @@ fn of_a_review(edge: &Edge) -> LinkState {
             | CommandType::StatusUpdated
             | CommandType::QuestionAsked
             | CommandType::QuestionAnswered
-            | CommandType::QuestionWithdrawn => LinkState::Open,
+            | CommandType::QuestionWithdrawn
+            | CommandType::ReviewersChanged => LinkState::Open,
             CommandType::EscalationResolved | CommandType::Resumed | CommandType::CancellationAcknowledged => {
                 panic!("not in review: {edge:?}")
             }

@@ -10,7 +10,7 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::Value;
 
-use crate::domain::task::{Phase, PhaseName, Timer};
+use crate::domain::task::{Phase, PhaseName, Timer, seats};
 use crate::domain::values::party::Party;
 use crate::domain::workflow::{Assurance, definition};
 
@@ -113,15 +113,25 @@ fn sensible(play: &Play, dice: &mut Dice) -> String {
         _ if task.waiting_question().is_some() && dice.below(2) == 0 => {
             dice.weighted(&[(6, "answer"), (2, "withdraw"), (2 * tick, "tick"), (1, "ask")])
         }
-        Phase::Preparing => {
-            dice.weighted(&[(20, "submit"), (4, "ask"), (1, "status"), (2, "hold"), (1, "cancel"), (tick, "tick")])
-        }
+        Phase::Preparing => dice.weighted(&[
+            (20, "submit"),
+            (4, "ask"),
+            (1, "status"),
+            (2, "hold"),
+            (1, "cancel"),
+            (1, "staff"),
+            (tick, "tick"),
+        ]),
         Phase::InReview(_) => {
             let quick = [(12, "approve"), (7, "reject"), (4, "escalate"), (2, "submit"), (3, "hold"), (4, "ask")];
-            dice.weighted(&[&quick[..], &[(1, "status"), (2, "cancel"), (2 * tick, "tick")]].concat())
+            dice.weighted(&[&quick[..], &[(1, "status"), (2, "cancel"), (4, "staff"), (2 * tick, "tick")]].concat())
         }
-        Phase::Escalated(_) => dice.weighted(&[(14, "resolve"), (1, "status"), (2, "cancel"), (2 * tick, "tick")]),
-        Phase::OnHold(_) => dice.weighted(&[(10, "resume"), (1, "status"), (1, "cancel"), (tick, "tick")]),
+        Phase::Escalated(_) => {
+            dice.weighted(&[(14, "resolve"), (1, "status"), (2, "cancel"), (3, "staff"), (2 * tick, "tick")])
+        }
+        Phase::OnHold(_) => {
+            dice.weighted(&[(10, "resume"), (1, "status"), (1, "cancel"), (3, "staff"), (tick, "tick")])
+        }
         Phase::Cancelling(_) => dice.weighted(&[
             (2, "ack"),
             (4, "approve"),
@@ -164,7 +174,7 @@ fn likely(play: &Play, dice: &mut Dice, verb: &str) -> String {
     };
     match (verb, &task.phase) {
         ("approve" | "reject", _) if stage.names_reviewers() => {
-            let named: Vec<_> = stage.reviewers().collect();
+            let named = seats::named(&play.workflow, task).unwrap_or_default();
             dice.one(&named).as_str().trim_start_matches("u-").to_owned()
         }
         ("approve" | "reject", _) => of(stage.reviewer, dice),
@@ -205,10 +215,25 @@ fn argument(play: &Play, dice: &mut Dice, verb: &str) -> String {
         },
         "submit" => answers(play, dice),
         "approve" => dice.one(&["", "", "remarks", "remarks shared"]).to_owned(),
+        "staff" => staff(play, dice),
         "cancel" => dice.one(&["", "", "now"]).to_owned(),
         "ack" => dice.one(&["discarded", "salvaged"]).to_owned(),
         _ => String::new(),
     }
+}
+
+/// Who comes and goes: of the current stage, or of one that is still to come.
+fn staff(play: &Play, dice: &mut Dice) -> String {
+    let task = &play.snapshot.task;
+    let left = play.workflow.stages.len() - task.stage;
+    let index = task.stage + if dice.below(3) == 0 { dice.below(left) } else { 0 };
+    let groups: Vec<_> = seats::groups_of(&play.workflow, task, index).collect();
+    let group = dice.one(&groups);
+    let panel = group.key().map_or_else(String::new, |key| format!("panel={key}"));
+    let leaves = group.named.filter(|_| dice.below(4) > 0).map(|named| dice.one(named));
+    let leaves = leaves.map_or_else(String::new, |id| format!("-{}", id.as_str().trim_start_matches("u-")));
+    let comes = if dice.below(3) == 0 || leaves.is_empty() { format!("+{}", dice.below(6)) } else { String::new() };
+    format!("{panel} {leaves} {comes} @{}", play.workflow.stages[index].key)
 }
 
 /// What a rejection says: mostly one of the stage's reasons.
@@ -268,6 +293,7 @@ fn nonsense(play: &Play, dice: &mut Dice) -> String {
         "approve" => dice.one(&["", "blocks", "because"]),
         "ack" => dice.one(&["discarded", "empty"]),
         "cancel" => dice.one(&["", "now"]),
+        "staff" => dice.one(&["", "+0", "-1", "+1 -1", "panel=p-0 -0", "panel=p-9 +7"]),
         _ => "",
     };
     let (stages, task) = (play.workflow.stages.len() + 1, &play.snapshot.task);

@@ -147,6 +147,7 @@ fn mark_texts(action: &mut Action, count: &mut usize) {
             body.options.iter_mut().for_each(|option| *option = mark(count));
         }
         Action::QuestionAnswered(body) => body.answer = body.answer.take().map(|_| mark(count)),
+        Action::ReviewersChanged(body) => body.reason = mark(count),
         Action::Held(body) => body.reason = mark(count),
         Action::CancellationRequested(body) => body.reason = mark(count),
         Action::CancellationAcknowledged(body) => body.notes = Some(mark(count)),

@@ -16,8 +16,8 @@ use crate::domain::audit::{self, Origin, Sealed, Subject as _};
 use crate::domain::erasure::{Plan, Scope};
 use crate::domain::task::command::{
     Action, CancellationAcknowledged, CancellationRequested, Command, CommandType, EscalationResolved, Held, Meta,
-    QuestionAnswered, QuestionAsked, QuestionWithdrawn, Resumed, StageApproved, StageEscalated, StageRejected,
-    StatusUpdated, WorkSubmitted,
+    QuestionAnswered, QuestionAsked, QuestionWithdrawn, Resumed, ReviewersChanged, StageApproved, StageEscalated,
+    StageRejected, StatusUpdated, WorkSubmitted,
 };
 use crate::domain::task::decide::{Erasure, Input, Opening, Transition, decide, open};
 use crate::domain::task::event::{
@@ -26,7 +26,9 @@ use crate::domain::task::event::{
 use crate::domain::task::refusal::Refusal;
 use crate::domain::task::snapshot::Snapshot;
 use crate::domain::task::{Phase, TagSecret};
-use crate::domain::values::id::{ActorId, BuyerId, ErasureId, PartnerId, ReasonKey, StageKey, TaskId, WorkflowKey};
+use crate::domain::values::id::{
+    ActorId, BuyerId, ErasureId, PanelKey, PartnerId, ReasonKey, StageKey, TaskId, WorkflowKey,
+};
 use crate::domain::values::party::{Actor, Party, Sender};
 use crate::domain::values::text::Text;
 use crate::domain::values::time::{Span, Time};
@@ -137,6 +139,7 @@ pub(super) fn name(refusal: &Refusal) -> &str {
         Refusal::KeyActor => "key_actor",
         Refusal::KeyUnbound => "key_unbound",
         Refusal::NotAReviewer => "not_a_reviewer",
+        Refusal::ReviewersFixed(_) => "reviewers_fixed",
         Refusal::SelfApproval => "self_approval",
         Refusal::NotDistinct => "not_distinct",
         Refusal::HeldByOther => "held_by_other",
@@ -326,7 +329,8 @@ impl Play {
         let [verb, who, rest @ ..] = &words[..] else { panic!("a step has a verb and an actor: {step}") };
         let meta = Meta {
             stage: Some(mark('@').map_or_else(|| task.stage_in(&self.workflow).key.clone(), key)),
-            round: Some(mark('.').map_or(task.round(), |round| round.parse().unwrap())),
+            // A change of reviewers can be about a stage that has no round yet.
+            round: mark('.').map(|round| round.parse().unwrap()).or(Some(task.round()).filter(|_| *verb != "staff")),
             revision: Some(mark('~').map_or(task.revision(), |revision| revision.parse().unwrap())),
             ..Meta::new(sender(who))
         };
@@ -369,8 +373,8 @@ fn seal_rest(rows: &mut Vec<Sealed>, trail: &[Event]) {
 
 /// The first word of a step that sends a command, one for each type of command.
 pub(super) const VERBS: [&str; CommandType::ALL.len()] = [
-    "submit", "status", "approve", "reject", "escalate", "resolve", "ask", "answer", "withdraw", "hold", "resume",
-    "cancel", "ack",
+    "submit", "status", "approve", "reject", "escalate", "resolve", "ask", "answer", "withdraw", "staff", "hold",
+    "resume", "cancel", "ack",
 ];
 
 fn action(verb: &str, rest: &[&str], number: u64, unanswered: &[ItemId]) -> Action {
@@ -402,6 +406,7 @@ fn action(verb: &str, rest: &[&str], number: u64, unanswered: &[ItemId]) -> Acti
             artifacts: if full { vec![artifact()] } else { Vec::new() },
         }),
         "withdraw" => Action::QuestionWithdrawn(QuestionWithdrawn { question: number }),
+        "staff" => Action::ReviewersChanged(staff(rest)),
         "hold" => Action::Held(Held { reason: text("Waiting for the logo") }),
         "resume" => Action::Resumed(Resumed {}),
         "cancel" => Action::CancellationRequested(CancellationRequested {
@@ -410,6 +415,20 @@ fn action(verb: &str, rest: &[&str], number: u64, unanswered: &[ItemId]) -> Acti
         }),
         "ack" => Action::CancellationAcknowledged(acknowledgement(first.unwrap_or("discarded"))),
         _ => panic!("no such verb: {verb}"),
+    }
+}
+
+/// Who comes (`+dora`) and goes (`-bo`), and of which panel (`panel=legal`).
+fn staff(rest: &[&str]) -> ReviewersChanged {
+    let people = |sign: char| {
+        let names = rest.iter().filter_map(|word| word.strip_prefix(sign));
+        names.map(|name| ActorId::parse(format!("u-{name}")).unwrap()).collect()
+    };
+    ReviewersChanged {
+        panel: rest.iter().find_map(|word| word.strip_prefix("panel=")).map(|key| PanelKey::parse(key).unwrap()),
+        add: people('+'),
+        remove: people('-'),
+        reason: text("People come and go"),
     }
 }
 

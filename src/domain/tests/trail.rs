@@ -10,13 +10,12 @@ use crate::domain::task::event::{
     TimeoutAction,
 };
 use crate::domain::task::{ActorTag, Cause, Verdict};
-use crate::domain::values::id::StageKey;
+use crate::domain::values::id::{ActorId, PanelKey, StageKey};
 use crate::domain::values::party::{Party, Source};
 use crate::domain::values::time::Time;
 use crate::domain::workflow::{ClockKind, EscalationTimeout, OnExhausted, Stage, StageTimeout, Workflow};
 
 use self::feedback::Feedbacks;
-use self::panels::panel_of;
 use self::questions::Asked;
 use self::stopwatch::Stopwatch;
 use super::test_support::short;
@@ -42,6 +41,8 @@ pub(super) struct Reader {
     /// Everybody who submitted work in the round of the latest revision.
     submitters: BTreeSet<Who>,
     votes: BTreeMap<Who, (Verdict, u64, Option<String>)>,
+    /// The people of each group that are no longer those of the definition.
+    changed: BTreeMap<(usize, Option<PanelKey>), Vec<ActorId>>,
     /// The actor's tag of every vote.
     tags: BTreeMap<u64, ActorTag>,
     reviewing: bool,
@@ -149,6 +150,7 @@ impl Reader {
             Fact::QuestionClosed { question, why, .. } => {
                 self.question_closed(workflow, event, (*question, *why), place);
             }
+            Fact::ReviewersChanged(changed) => self.people_changed(workflow, event, changed, place),
             Fact::DeadlineReminded { due_at } => self.check_due(workflow, at, *due_at, place),
             Fact::DeadlinePassed { deadline, due_at, action } => {
                 self.passed_by(workflow, at, (*deadline, *due_at, *action), place);
@@ -319,16 +321,15 @@ impl Reader {
         let stage = &workflow.stages[self.stage];
         assert!(self.reviewing && !self.paused(), "{place}: a review runs");
         assert_eq!(event.party, Source::from(stage.reviewer), "{place}");
-        Self::check_named(stage, event, place);
+        self.check_named(workflow, event, place);
         if decision == Verdict::Approved {
             self.check_not_barred(workflow, stage, &who(event), place);
         }
     }
 
-    fn check_named(stage: &Stage, event: &Event, place: &str) {
-        let actor = event.actor.as_ref().unwrap();
-        let mut named = stage.reviewers().peekable();
-        assert!(named.peek().is_none() || named.any(|id| *id == actor.id), "{place}: a named reviewer");
+    fn check_named(&self, workflow: &Workflow, event: &Event, place: &str) {
+        let seats = self.seats(workflow, self.stage);
+        assert!(seats.iter().any(|seats| seats.admit(&who(event))), "{place}: a named reviewer");
     }
 
     fn check_not_barred(&self, workflow: &Workflow, stage: &Stage, who: &Who, place: &str) {
@@ -355,8 +356,11 @@ impl Reader {
     /// The approvals that stand are those that count; a partner's resolution stands for the vote of
     /// its actor.
     fn check_approvals(&self, event: &Event, votes: &[u64], earlier: Option<&Event>, place: &str) {
-        let by_partner =
-            |earlier: &&Event| matches!(earlier.fact, Fact::EscalationResolved(_)) && event.party == Source::Partner;
+        let by_partner = |earlier: &&Event| {
+            matches!(earlier.fact, Fact::EscalationResolved(_))
+                && event.party == Source::Partner
+                && event.actor.is_some()
+        };
         let Some(resolved) = earlier.filter(by_partner) else {
             return self.check_counted(Verdict::Approved, votes, place);
         };
@@ -375,11 +379,16 @@ impl Reader {
                 assert_eq!(vote.decision, Verdict::Approved, "{place}");
                 self.check_quorum(workflow, None, place);
             }
+            // By the votes that are left, now that others may vote.
+            Some(Fact::ReviewersChanged(_) | Fact::Resumed { .. }) => self.check_left(workflow, event, place),
+            Some(Fact::EscalationResolved(resolved)) if resolved.resolution == Resolution::Return => {
+                self.check_left(workflow, event, place);
+            }
             Some(Fact::EscalationResolved(resolved)) => {
                 assert_eq!(resolved.resolution, Resolution::Approve, "{place}");
                 if event.party == Source::Partner {
                     assert_eq!(stage.reviewer, Party::Partner, "{place}");
-                    Self::check_named(stage, event, place);
+                    self.check_named(workflow, event, place);
                     self.check_quorum(workflow, Some(&who(event)), place);
                     self.check_not_barred(workflow, stage, &who(event), place);
                 }
@@ -401,6 +410,17 @@ impl Reader {
         self.reviewing = false;
     }
 
+    fn check_left(&self, workflow: &Workflow, event: &Event, place: &str) {
+        let reviewer = Source::from(workflow.stages[self.stage].reviewer);
+        assert_eq!(
+            (event.party, &event.actor, &event.credential_id),
+            (reviewer, &None, &None),
+            "{place}: by nobody alone"
+        );
+        assert!(!self.changed.is_empty(), "{place}: people have changed");
+        self.check_quorum(workflow, None, place);
+    }
+
     /// One decision per stage and round; one that exhausted the rounds may be followed by the
     /// resolution of its escalation.
     fn decide(&mut self, exhausted: bool, place: &str) {
@@ -415,9 +435,9 @@ impl Reader {
         assert!(self.question.is_none(), "{place}: the question was closed first");
         // Of panels only the one counts whose votes reject.
         let by_vote = matches!(earlier.map(|earlier| &earlier.fact), Some(Fact::VoteRecorded(_)));
-        let panel = panel_of(stage, &who(event)).filter(|_| by_vote);
+        let panel = self.panel_of(workflow, &who(event)).filter(|_| by_vote);
         let mut votes = self.of(Verdict::Rejected);
-        votes.retain(|(voter, ..)| panel.is_none() || panel_of(stage, voter) == panel);
+        votes.retain(|(voter, ..)| panel.as_ref().is_none_or(|panel| panel.admit(voter)));
         if self.reviewing {
             Self::check_list(votes.clone(), &rejected.votes, &place);
         }
@@ -425,8 +445,9 @@ impl Reader {
         let default = stage.on_reject.return_to.first();
         let (ordinary, target) = match earlier.map(|earlier| &earlier.fact) {
             Some(Fact::VoteRecorded(_)) => {
-                let group = stage.groups().find(|group| group.panel == panel).unwrap();
-                assert!(votes.len() >= group.rejections as usize, "{place}: quorum");
+                let mut groups = stage.groups();
+                let group = groups.find(|group| group.key() == panel.as_ref().and_then(|panel| panel.key.as_ref()));
+                assert!(votes.len() >= group.unwrap().rejections as usize, "{place}: quorum");
                 let named = votes.iter().filter_map(|(_, _, target)| *target);
                 let earliest =
                     named.min_by_key(|key| workflow.stages.iter().position(|stage| stage.key.as_str() == **key));

@@ -195,6 +195,9 @@ fn reviewers(index: usize, dice: &mut Dice, put: &mut impl FnMut(&str, Value) ->
     if dice.flip() {
         put("distinct_from", json!(dice.some(0, &keys(index))));
     }
+    if !named.is_empty() && dice.below(6) == 0 {
+        put("reviewers_fixed", json!(dice.flip()));
+    }
 }
 
 /// These people in two panels, or in three.

@@ -167,6 +167,7 @@ async fn allowed(parties: &Parties, visitor: &Visitor, task: &str) -> Vec<String
                 CommandType::QuestionWithdrawn => "withdraw".to_owned(),
                 CommandType::WorkSubmitted => "hand-in".to_owned(),
                 CommandType::StatusUpdated => "inform".to_owned(),
+                CommandType::ReviewersChanged => "reviewers".to_owned(),
                 CommandType::Held => "hold".to_owned(),
                 CommandType::Resumed => "resume".to_owned(),
                 CommandType::CancellationRequested => "cancel".to_owned(),

@@ -5,21 +5,33 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use crate::domain::task::event::{Event, VoteRecorded};
+use crate::domain::task::event::{Event, ReviewersChanged, VoteRecorded};
 use crate::domain::task::{PanelState, Verdict};
-use crate::domain::values::id::ActorId;
-use crate::domain::workflow::{Approvals, Panel, Stage, Voting, Workflow};
+use crate::domain::values::id::{ActorId, PanelKey};
+use crate::domain::values::party::Source;
+use crate::domain::workflow::{Approvals, Stage, Workflow};
 
 use super::{Reader, Who, who};
 
-/// The panel that somebody sits in.
-pub(super) fn panel_of<'w>(stage: &'w Stage, who: &Who) -> Option<&'w Panel> {
-    stage.panels().iter().find(|panel| sits(&panel.reviewers, who))
+/// The people whose votes are counted together now, and how many of them decide. Without people,
+/// anyone may vote.
+#[derive(Clone, PartialEq)]
+pub(super) struct Seats {
+    pub(super) key: Option<PanelKey>,
+    people: Vec<ActorId>,
+    approvals: Approvals,
+    pub(super) rejections: u32,
 }
 
-fn sits(people: &[ActorId], (_, id): &Who) -> bool {
-    let id = id.as_ref().and_then(|id| serde_json::from_value::<ActorId>(json!(id)).ok());
-    id.is_some_and(|id| people.contains(&id))
+impl Seats {
+    pub(super) fn admit(&self, who: &Who) -> bool {
+        self.people.is_empty() || self.name(who)
+    }
+
+    fn name(&self, (_, id): &Who) -> bool {
+        let id = id.as_ref().and_then(|id| serde_json::from_value::<ActorId>(json!(id)).ok());
+        id.is_some_and(|id| self.people.contains(&id))
+    }
 }
 
 impl Reader {
@@ -28,54 +40,97 @@ impl Reader {
         self.of(verdict).into_iter().map(|(who, ..)| who.clone()).collect()
     }
 
+    /// The groups of a stage as they are now.
+    pub(super) fn seats(&self, workflow: &Workflow, stage: usize) -> Vec<Seats> {
+        let seats = workflow.stages[stage].groups().map(|group| {
+            let key = group.key().cloned();
+            let changed = self.changed.get(&(stage, key.clone())).cloned();
+            let people = changed.unwrap_or_else(|| group.named.unwrap_or_default().to_vec());
+            Seats { key, people, approvals: group.approvals, rejections: group.rejections }
+        });
+        seats.collect()
+    }
+
+    /// The panel that somebody sits in.
+    pub(super) fn panel_of(&self, workflow: &Workflow, who: &Who) -> Option<Seats> {
+        self.seats(workflow, self.stage).into_iter().find(|seats| seats.key.is_some() && seats.name(who))
+    }
+
     /// A vote names the panel of its actor, and how that panel stands with it.
     pub(super) fn check_panel(&self, workflow: &Workflow, event: &Event, vote: &VoteRecorded, place: &str) {
         let stage = &workflow.stages[self.stage];
-        let Some(panel) = panel_of(stage, &who(event)) else {
+        let Some(panel) = self.panel_of(workflow, &who(event)) else {
             assert!(stage.panels().is_empty() && vote.panel.is_none(), "{place}: a vote without a panel");
             return;
         };
-        let against = self.people(Verdict::Rejected).iter().filter(|who| sits(&panel.reviewers, who)).count();
-        let approved = self.enough((workflow, stage), (&panel.reviewers, panel.approvals), None);
-        let expected =
-            if approved && against < panel.rejections as usize { PanelState::Approved } else { PanelState::Open };
-        let said = vote.panel.as_ref().map(|panel| (&panel.key, panel.state));
-        assert_eq!(said, Some((&panel.key, expected)), "{place}: the panel of a vote");
+        let said = vote.panel.as_ref().map(|panel| (Some(&panel.key), panel.state));
+        assert_eq!(said, Some((panel.key.as_ref(), self.state_of(workflow, &panel))), "{place}: the panel of a vote");
+    }
+
+    fn state_of(&self, workflow: &Workflow, panel: &Seats) -> PanelState {
+        let against = self.people(Verdict::Rejected).iter().filter(|who| panel.name(who)).count();
+        let approved = self.enough(workflow, panel, None) && against < panel.rejections as usize;
+        if approved { PanelState::Approved } else { PanelState::Open }
     }
 
     /// Every panel has enough approvals, or the stage has; `more` approves as well.
     pub(super) fn check_quorum(&self, workflow: &Workflow, more: Option<&Who>, place: &str) {
-        let stage = &workflow.stages[self.stage];
-        let met = match stage.review.as_ref().map(|rule| &rule.voting) {
-            None => true,
-            Some(Voting::Quorum { quorum, reviewers }) => {
-                self.enough((workflow, stage), (reviewers, quorum.approvals), more)
-            }
-            Some(Voting::Panels(panels)) => {
-                panels.iter().all(|panel| self.enough((workflow, stage), (&panel.reviewers, panel.approvals), more))
-            }
-        };
-        assert!(met, "{place}: quorum");
+        let seats = self.seats(workflow, self.stage);
+        assert!(seats.iter().all(|seats| self.enough(workflow, seats, more)), "{place}: quorum");
     }
 
-    /// `people`: those who may vote; none: anyone.
-    fn enough(
-        &self,
-        (workflow, stage): (&Workflow, &Stage),
-        (people, approvals): (&[ActorId], Approvals),
-        more: Option<&Who>,
-    ) -> bool {
+    fn enough(&self, workflow: &Workflow, seats: &Seats, more: Option<&Who>) -> bool {
+        let stage = &workflow.stages[self.stage];
         let mut approving = self.people(Verdict::Approved);
         approving.extend(more.cloned());
-        approving.retain(|who| people.is_empty() || sits(people, who));
-        match approvals {
+        approving.retain(|who| seats.admit(who));
+        match seats.approvals {
             Approvals::Votes(number) => approving.len() >= number as usize,
             Approvals::All => {
                 let party = stage.reviewer.into();
-                let mut missing = people.iter().map(|id| (party, Some(id.as_str().to_owned())));
+                let mut missing = seats.people.iter().map(|id| (party, Some(id.as_str().to_owned())));
                 !approving.is_empty()
                     && missing.all(|who| approving.contains(&who) || self.is_barred(workflow, stage, &who))
             }
+        }
+    }
+
+    /// Other people may vote in a stage that is not decided yet. Their votes fall, and nobody else's.
+    pub(super) fn people_changed(
+        &mut self,
+        workflow: &Workflow,
+        event: &Event,
+        changed: &ReviewersChanged,
+        place: &str,
+    ) {
+        let (index, stage) = workflow.find(&changed.of).unwrap();
+        assert!(index >= self.stage && !self.cancelling, "{place}: a stage that is still to be decided");
+        assert!(stage.names_reviewers() && !stage.fixes_reviewers(), "{place}: named people who may change");
+        assert!(event.party == Source::Partner && event.actor.is_some(), "{place}: somebody of the partner");
+        let key = changed.panel.as_ref().map(|panel| panel.key.clone());
+        let all = self.seats(workflow, index);
+        let mut seats = all.iter().find(|seats| seats.key == key).unwrap().clone();
+        for gone in changed.removed.iter().flatten() {
+            let at = seats.people.iter().position(|id| id == gone);
+            seats.people.remove(at.unwrap_or_else(|| panic!("{place}: {gone} sat there")));
+        }
+        for new in changed.added.iter().flatten() {
+            assert!(all.iter().all(|seats| !seats.people.contains(new)), "{place}: {new} has two seats");
+            seats.people.push(new.clone());
+        }
+        assert!(!seats.people.is_empty(), "{place}: somebody is left");
+        self.changed.insert((index, key), seats.people.clone());
+        let falls = |who: &Who| {
+            let id = who.1.as_deref();
+            index == self.stage && changed.removed.iter().flatten().any(|gone| Some(gone.as_str()) == id)
+        };
+        let mut fallen: Vec<u64> = self.votes.iter().filter(|(who, _)| falls(who)).map(|(_, vote)| vote.1).collect();
+        fallen.sort_unstable();
+        assert_eq!(fallen, changed.votes, "{place}: the votes of those who left");
+        self.votes.retain(|_, vote| !fallen.contains(&vote.1));
+        if let Some(panel) = &changed.panel {
+            let expected = if index == self.stage { self.state_of(workflow, &seats) } else { PanelState::Open };
+            assert_eq!(panel.state, expected, "{place}: how the panel stands");
         }
     }
 
