@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::absences::RETURNS;
 use super::laws::{self, EDGES};
 use super::reviewers::PEOPLE;
 use super::test_support::Play;
@@ -204,7 +205,7 @@ const ENDING: &[Case] = &[
 
 #[test]
 fn every_row_does_what_the_table_says() {
-    for cases in [PREPARING, IN_REVIEW, ESCALATED, PAUSED, ENDING, ERASED, PEOPLE] {
+    for cases in [PREPARING, IN_REVIEW, ESCALATED, PAUSED, ENDING, ERASED, PEOPLE, RETURNS] {
         check(cases);
     }
     let crossed = laws::take_crossed();

@@ -23,6 +23,7 @@ use crate::domain::values::party::{ActorRef, Party, Source};
 use crate::domain::values::time::Time;
 use crate::domain::workflow::{Assurance, Workflow};
 
+use super::absences;
 use super::facts;
 use super::links;
 use super::panels;
@@ -75,6 +76,7 @@ pub(super) fn check_step(play: &Play, input: Input<'_>, result: &Result<Transiti
     check_rows(play, transition);
     check_question(before, transition);
     panels::check(&play.workflow, after);
+    absences::check(play, transition);
     check_status(&play.snapshot, after, play.now);
     check_party(play, input, transition);
     check_bound(play, input, transition);

@@ -252,7 +252,8 @@ fn nobody_of_a_panel_that_has_approved_is_asked_but_may_still_change_a_vote() {
         |play: &Play, who: &str| may_decide(&play.workflow, &play.snapshot.task, (&sender(who), true), play.moment());
     let may = |play: &Play, who: &str| {
         let sender = sender(who);
-        let why = Why::new(&play.workflow, &play.snapshot, Asker { sender: &sender, dual_control: true }, play.now);
+        let why =
+            Why::new(&play.workflow, &play.snapshot, Asker { sender: &sender, dual_control: true }, play.moment());
         why.you.iter().filter(|ability| ability.refusal.is_none()).any(|it| it.command.as_str() == "stage_rejected")
     };
     for (who, is_asked, may_reject) in
@@ -297,7 +298,7 @@ fn a_review_shows_who_sits_where_and_what_each_panel_needs() {
         })
     );
     let who = sender("dan");
-    let why = Why::new(&play.workflow, &play.snapshot, Asker { sender: &who, dual_control: true }, play.now);
+    let why = Why::new(&play.workflow, &play.snapshot, Asker { sender: &who, dual_control: true }, play.moment());
     let needs = serde_json::to_value(why.needs).unwrap();
     let count = |have: u32, want: u32| json!({ "have": have, "want": want });
     assert_eq!((&needs["approvals"], &needs["rejections"]), (&count(2, 3), &count(1, 2)));
@@ -314,7 +315,7 @@ fn each_panel_has_places_of_its_own_to_claim() {
     let words = "a panels=legal:anna+bo/brand:chi+dan+eve:all/pr:fay+gus:2";
     let places = |script: &str| {
         let play = Play::of(&definition(words), script);
-        let found = Places::of(&play.workflow, &play.snapshot.task);
+        let found = Places::of(&play.workflow, &play.snapshot.task, play.moment());
         let found = found.into_iter().map(|group| (group.numbers.clone(), group.is_open));
         found.collect::<Vec<_>>()
     };
@@ -325,7 +326,7 @@ fn each_panel_has_places_of_its_own_to_claim() {
     let play = Play::of(&definition(words), "");
     let chi = ActorId::parse("u-chi").unwrap();
     let admits: Vec<bool> =
-        Places::of(&play.workflow, &play.snapshot.task).iter().map(|group| group.admits(&chi)).collect();
+        Places::of(&play.workflow, &play.snapshot.task, play.moment()).iter().map(|group| group.admits(&chi)).collect();
     assert_eq!(admits, [false, true, false]);
 }
 

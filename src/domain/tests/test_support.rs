@@ -4,7 +4,8 @@
 //! needs. Stage, round, revision and escalation or question are the current ones unless `@stage`,
 //! `.round`, `~revision` or `#seq` name others:
 //! `submit anna; approve bo; reject chi copy; escalate bo buyer; resolve buyer redirect platform; wait PT1H; tick`.
-//! `away anna PT1H bo` makes anna absent for an hour with bo in her place, and `there anna` ends that.
+//! `away anna PT1H bo` makes anna absent for an hour with bo in her place, and `there anna` ends that;
+//! `+PT5M` at the end begins it in five minutes.
 //! What a rejection says, and what a submission answers, follows as words (`said`, `answers`).
 //! All names are the partner's people, except `buyer` and `platform`.
 
@@ -232,16 +233,18 @@ impl Play {
         Moment { now: self.now, absences: &self.absences }
     }
 
-    /// `anna PT1H bo`: from now on anna is absent for an hour, and bo stands in.
+    /// `anna PT1H bo +PT5M`: anna is absent for an hour, with bo in her place, from in five minutes on.
     fn set_absence(&mut self, words: &str) {
         let mut words = words.split_whitespace();
         let (who, span) = (words.next().unwrap(), Span::parse(words.next().unwrap()).unwrap());
-        let absence = Absence {
-            actor: person(who),
-            from: self.now,
-            until: self.now + span.delta(),
-            substitute: words.next().map(person),
-        };
+        let (mut from, mut substitute) = (self.now, None);
+        for word in words {
+            match word.strip_prefix('+') {
+                Some(span) => from = from + Span::parse(span).unwrap().delta(),
+                None => substitute = Some(person(word)),
+            }
+        }
+        let absence = Absence { actor: person(who), from, until: from + span.delta(), substitute };
         self.absences = Absences::new(self.absences.iter().cloned().chain([absence]));
     }
 

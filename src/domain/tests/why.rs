@@ -17,7 +17,7 @@ const PEOPLE: [&str; 5] = ["anna", "bo", "buyer", "platform", "platform-olga^2"]
 
 fn why(play: &Play, who: &str) -> Why {
     let sender = sender(who);
-    Why::new(&play.workflow, &play.snapshot, Asker { sender: &sender, dual_control: true }, play.now)
+    Why::new(&play.workflow, &play.snapshot, Asker { sender: &sender, dual_control: true }, play.moment())
 }
 
 /// The step of a script that sends a command of this kind.
@@ -59,7 +59,7 @@ pub(super) fn check_next(play: &Play, state: usize) {
 fn check(play: &Play, who: &str) {
     let sender = sender(who);
     let asker = Asker { sender: &sender, dual_control: true };
-    let you = abilities(&play.workflow, &play.snapshot, asker, play.now);
+    let you = abilities(&play.workflow, &play.snapshot, asker, play.moment());
     assert_eq!(you.len(), CommandType::ALL.len() + Resolution::ALL.len() - 1);
     for ability in &you {
         let step = step(play, who, ability);
@@ -94,7 +94,7 @@ fn each_person_reads_what_this_person_can_do() {
     );
     let sender = sender("platform");
     let alone = Asker { sender: &sender, dual_control: false };
-    let why = Why::new(&play.workflow, &play.snapshot, alone, play.now);
+    let why = Why::new(&play.workflow, &play.snapshot, alone, play.moment());
     assert_eq!(said(&why)[5], "approve: -");
 }
 
