@@ -108,7 +108,7 @@ class Code(RootModel[str]):
     root: Annotated[
         str,
         Field(
-            description="What went wrong, as a stable code for programs. Later versions may add codes.\n\n- `invalid_json` (400): The body is missing or is not well-formed JSON in UTF-8.\n- `invalid_parameter` (400): A path parameter, query parameter or header is unknown, duplicate, missing or malformed; `errors` names it as `/path/NAME`, `/query/NAME` or `/header/NAME`.\n- `two_credentials` (400): The request carries more than one credential. Send one.\n- `unauthorized` (401): The credential is missing, malformed, unknown, expired or revoked.\n- `forbidden` (403): The operation is not open to the party that the credential belongs to.\n- `key_scope` (403): The partner's key lacks the scope that the operation or the type of command needs, or the request concerns a key that reaches further than the one used.\n- `wrong_party` (403): Only another party may send this command now: the stage's reviewing party, or the party that the task was escalated to, or that was asked or asked a question.\n- `key_actor` (403): The key is bound to people, and the command names an actor who is not one of them.\n- `key_unbound` (403): The stage has `assurance` `bound`: votes and approving resolutions count only under a key that is bound to its actor.\n- `not_a_reviewer` (403): The actor is not one of the stage's named reviewers.\n- `self_approval` (403): The actor submitted the latest revision, or an earlier one of the same round, and may not approve it.\n- `not_distinct` (403): The actor's approval counted in a stage whose approvers may not approve this stage as well.\n- `held_by_other` (403): Another party put the task on hold. Only that party or the platform can resume it.\n- `resolution_not_allowed` (403): The partner may resolve an escalation with `approve` only on stages that the partner reviews, and only as one vote of their quorum: by an actor who may vote there, if the standing votes and this one meet it. `detail` says which of these it is.\n- `second_person` (403): The platform escalated in this round with the same actor or the same key. Another person under another key must approve or reject; `return` and `redirect` stay open.\n- `wrong_cell` (421): The header `Stagegate-Cell` names another cell than the one that was reached. Nothing was done.\n- `not_found` (404): The path or resource does not exist, or the resource belongs to another party.\n- `no_checkpoint` (404): No checkpoint of that size was signed, or none at all yet. If you kept a checkpoint of that size, the log contradicts it.\n- `not_logged` (404): The log of that checkpoint does not contain the task's trail up to the requested entry. A change is logged about a minute later.\n- `method_not_allowed` (405): The path does not support this method; `Allow` lists those it supports.\n- `slow_body` (408): The body did not arrive in time. Nothing was done.\n- `claimed` (409): As many people as can decide the task together have claimed it; `by` has the claim that ends first, at `until`.\n- `task_exists` (409): A task with this id was opened with another body, or was put away since; then `archived` says when.\n- `partner_exists` (409): A partner with this id was added with another name.\n- `already_decided` (409): The stage was already decided in that round; `decision` is the decision that counts.\n- `already_voted` (409): The actor has already cast the same vote on this revision; it is the entry `recorded.seq`. Nothing was recorded, and nothing needs to be done.\n- `stage_mismatch` (409): The task is not at the stage that the command names.\n- `round_mismatch` (409): The stage is not in the round that the command names.\n- `wrong_phase` (409): The command is not possible in the task's phase; `allowed` lists the commands that this caller may send.\n- `submission_not_open` (409): New work would bypass an earlier approval. It can be submitted after the task was returned.\n- `stale_escalation` (409): The command answers an escalation that is not the open one.\n- `question_open` (409): One question can be open at a time; the open one is the entry `question.seq`. It decides nothing and blocks no decision.\n- `stale_question` (409): The command names a question that is not the open one. If it is the latest one, `question` says how it was closed: `answered`, `withdrawn`, `lapsed` or `overtaken`, by the entry `question.closed_by`.\n- `nothing_to_return_to` (409): The escalation interrupted no review that it could return to. Resolve it another way.\n- `redirect_limit` (409): The escalation was redirected as often as it may be. Resolve it.\n- `already_cancelling` (409): A cancellation was already requested and is in progress.\n- `cancelling` (409): The task is being cancelled. A decision was recorded as the entry `recorded.seq` and has no effect.\n- `task_closed` (409): The task has ended. A late decision was recorded as the entry `recorded.seq` and has no effect.\n- `limit_reached` (409): A limit was reached; `detail` names it. Limits apply to the revisions, status updates and trail entries of a task, to the questions of a round, to an actor's votes on a revision, and to the workflows, versions, keys and webhooks of a partner or the platform.\n- `nothing_to_decide` (409): The actor could do nothing about the decision that the link would be for; `why` is `not_waiting`, or the code with which a decision would be refused. No link was made.\n- `task_archived` (410): The task closed long ago and was put away: its trail is a file of the operator's archive, and the service has nothing else of it. `archived` says when, and the file's SHA-256.\n- `cursor_expired` (410): Events after the cursor `after` have left the feed, with tasks that were put away. Read the feed from the start, without `after`; events that you already have keep their `id`.\n- `feed_restored` (410): The database was restored to a time before the position of the cursor `after`. Read the feed from the start, without `after`; events that you already have keep their `id`.\n- `precondition_failed` (412): `If-Match` or `If-None-Match` does not hold for the current `ETag` of the caller's view, which is `etag`. If `etag` is absent, the resource does not exist yet.\n- `stale_revision` (412): The command names a revision that is no longer the latest; `revision` is the latest.\n- `payload_too_large` (413): The body exceeds the operation's limit: 1 MiB, or less where its `requestBody` says so.\n- `target_too_long` (414): The request's path and query together are longer than 8 KiB.\n- `unsupported_media_type` (415): The body's `Content-Type` must be `application/json` in UTF-8, without a `Content-Encoding`.\n- `invalid_body` (422): The body is JSON, but not valid for the operation; `errors` says where and why.\n- `answer_too_large` (422): The response would exceed its size limit; `detail` says how far it got. Request less.\n- `workflow_unavailable` (422): The partner has no such workflow or version, or the workflow was retired.\n- `unanswered_feedback` (422): The stage that returned the work requires an answer to every blocking item of its feedback; `errors` names in `item` each that has none.\n- `event_id_reused` (422): This party has already used the `id` for this task with another body. Use a new id for a new command.\n- `erasure_id_reused` (422): The `id` was already used for an erasure with another body. Use a new id for a new erasure.\n- `header_too_large` (431): The request has more than 100 header fields. A header of more than 64 KiB in total gets this status without a body.\n- `too_many_at_once` (429): The caller has reached its limit of concurrent work; `detail` says which. Nothing was done. Send the same request again after `Retry-After` seconds, when some of that work has ended.\n- `too_many_requests` (429): The credential makes such requests too fast; `detail` says how many it may make. Nothing was done. Send the same request again after `Retry-After` seconds.\n- `internal` (500): The service failed; the cause is logged under `request_id`. The same request may be sent again.\n- `unsupported_transfer_encoding` (501): The body has a transfer encoding other than `chunked`.\n- `trail_damaged` (500): An entry of the trail differs from what was written; `detail` says which. The trail can still be exported.\n- `no_audit_key` (503): The service has no key for checkpoints and receipts. Nothing was done. Its operator can configure a key.\n- `no_public_url` (503): The service does not know the URL by which browsers reach it, so it can make no links. Its operator can configure `STAGEGATE_PUBLIC_URL`.\n- `overloaded` (503): The service is overloaded. Nothing was done. Send the same request again after `Retry-After` seconds.\n- `timeout` (503): The service did not respond in time. A write may have taken effect; sending it again with the same `id` is safe.\n- `unavailable` (503): A dependency of the service is unreachable or did not respond; `detail` says whether the request may have had an effect. Send the same request again, with the same `id`, after `Retry-After` seconds.\n- `behind` (503): This replica does not have the version that the request names in `min_version`, `If-None-Match`, `If-Match`, `Last-Event-ID`, `size` or its path: it was written elsewhere and has not arrived, or does not exist. Send the same request again after `Retry-After` seconds.\n- `read_only` (503): The request writes, and the replica reads from a standby. Nothing was done. Send the request to a replica on the primary. An export by the platform is recorded first, so it writes.\n- `draining` (503): On `/ready`: the replica is about to stop.\n- `database_unreachable` (503): On `/ready`: the database is unreachable or does not respond.\n- `database_read_only` (503): On `/ready`: the database is a standby or was made read-only.\n- `database_not_migrated` (503): On `/ready`: the database lacks migrations of this build; `stagegate migrate` applies them.\n- `database_not_confined` (503): On `/ready`: statements do not run in the role that cannot change the trail, or without its time limits; a pooler may have dropped them.\n- `database_of_other_cell` (503): On `/ready`: the database is another cell than `STAGEGATE_CELL` says.\n- `worker_still` (503): On `/ready`: a background worker has made no progress for longer than its limit.\n- `clock_wrong` (503): On `/ready`: the replica's clock differs from the database's by more than 15 s. Later versions may add words."
+            description="What went wrong, as a stable code for programs. Later versions may add codes.\n\n- `invalid_json` (400): The body is missing or is not well-formed JSON in UTF-8.\n- `invalid_parameter` (400): A path parameter, query parameter or header is unknown, duplicate, missing or malformed; `errors` names it as `/path/NAME`, `/query/NAME` or `/header/NAME`.\n- `two_credentials` (400): The request carries more than one credential. Send one.\n- `unauthorized` (401): The credential is missing, malformed, unknown, expired or revoked.\n- `forbidden` (403): The operation is not open to the party that the credential belongs to.\n- `key_scope` (403): The partner's key lacks the scope that the operation or the type of command needs, or the request concerns a key that reaches further than the one used.\n- `wrong_party` (403): Only another party may send this command now: the stage's reviewing party, or the party that the task was escalated to, or that was asked or asked a question.\n- `key_actor` (403): The key is bound to people, and the command names an actor who is not one of them.\n- `key_unbound` (403): The stage has `assurance` `bound`: votes and approving resolutions count only under a key that is bound to its actor.\n- `not_a_reviewer` (403): The actor is not one of the stage's named reviewers.\n- `reviewers_fixed` (403): The stage's reviewers cannot be changed in a running task.\n- `self_approval` (403): The actor submitted the latest revision, or an earlier one of the same round, and may not approve it.\n- `not_distinct` (403): The actor's approval counted in a stage whose approvers may not approve this stage as well.\n- `held_by_other` (403): Another party put the task on hold. Only that party or the platform can resume it.\n- `resolution_not_allowed` (403): The partner may resolve an escalation with `approve` only on stages that the partner reviews, and only as one vote of their quorum: by an actor who may vote there, if the standing votes and this one meet it. `detail` says which of these it is.\n- `second_person` (403): The platform escalated in this round with the same actor or the same key. Another person under another key must approve or reject; `return` and `redirect` stay open.\n- `wrong_cell` (421): The header `Stagegate-Cell` names another cell than the one that was reached. Nothing was done.\n- `not_found` (404): The path or resource does not exist, or the resource belongs to another party.\n- `no_checkpoint` (404): No checkpoint of that size was signed, or none at all yet. If you kept a checkpoint of that size, the log contradicts it.\n- `not_logged` (404): The log of that checkpoint does not contain the task's trail up to the requested entry. A change is logged about a minute later.\n- `method_not_allowed` (405): The path does not support this method; `Allow` lists those it supports.\n- `slow_body` (408): The body did not arrive in time. Nothing was done.\n- `claimed` (409): As many people as can decide the task together have claimed it; `by` has the claim that ends first, at `until`.\n- `task_exists` (409): A task with this id was opened with another body, or was put away since; then `archived` says when.\n- `partner_exists` (409): A partner with this id was added with another name.\n- `already_decided` (409): The stage was already decided in that round; `decision` is the decision that counts.\n- `already_voted` (409): The actor has already cast the same vote on this revision; it is the entry `recorded.seq`. Nothing was recorded, and nothing needs to be done.\n- `stage_mismatch` (409): The task is not at the stage that the command names.\n- `round_mismatch` (409): The stage is not in the round that the command names.\n- `wrong_phase` (409): The command is not possible in the task's phase; `allowed` lists the commands that this caller may send.\n- `submission_not_open` (409): New work would bypass an earlier approval. It can be submitted after the task was returned.\n- `stale_escalation` (409): The command answers an escalation that is not the open one.\n- `question_open` (409): One question can be open at a time; the open one is the entry `question.seq`. It decides nothing and blocks no decision.\n- `stale_question` (409): The command names a question that is not the open one. If it is the latest one, `question` says how it was closed: `answered`, `withdrawn`, `lapsed` or `overtaken`, by the entry `question.closed_by`.\n- `nothing_to_return_to` (409): The escalation interrupted no review that it could return to. Resolve it another way.\n- `redirect_limit` (409): The escalation was redirected as often as it may be. Resolve it.\n- `already_cancelling` (409): A cancellation was already requested and is in progress.\n- `cancelling` (409): The task is being cancelled. A decision was recorded as the entry `recorded.seq` and has no effect.\n- `task_closed` (409): The task has ended. A late decision was recorded as the entry `recorded.seq` and has no effect.\n- `limit_reached` (409): A limit was reached; `detail` names it. Limits apply to the revisions, status updates and trail entries of a task, to the questions of a round, to an actor's votes on a revision, and to the workflows, versions, keys and webhooks of a partner or the platform.\n- `nothing_to_decide` (409): The actor could do nothing about the decision that the link would be for; `why` is `not_waiting`, or the code with which a decision would be refused. No link was made.\n- `task_archived` (410): The task closed long ago and was put away: its trail is a file of the operator's archive, and the service has nothing else of it. `archived` says when, and the file's SHA-256.\n- `cursor_expired` (410): Events after the cursor `after` have left the feed, with tasks that were put away. Read the feed from the start, without `after`; events that you already have keep their `id`.\n- `feed_restored` (410): The database was restored to a time before the position of the cursor `after`. Read the feed from the start, without `after`; events that you already have keep their `id`.\n- `precondition_failed` (412): `If-Match` or `If-None-Match` does not hold for the current `ETag` of the caller's view, which is `etag`. If `etag` is absent, the resource does not exist yet.\n- `stale_revision` (412): The command names a revision that is no longer the latest; `revision` is the latest.\n- `payload_too_large` (413): The body exceeds the operation's limit: 1 MiB, or less where its `requestBody` says so.\n- `target_too_long` (414): The request's path and query together are longer than 8 KiB.\n- `unsupported_media_type` (415): The body's `Content-Type` must be `application/json` in UTF-8, without a `Content-Encoding`.\n- `invalid_body` (422): The body is JSON, but not valid for the operation; `errors` says where and why.\n- `answer_too_large` (422): The response would exceed its size limit; `detail` says how far it got. Request less.\n- `workflow_unavailable` (422): The partner has no such workflow or version, or the workflow was retired.\n- `unanswered_feedback` (422): The stage that returned the work requires an answer to every blocking item of its feedback; `errors` names in `item` each that has none.\n- `event_id_reused` (422): This party has already used the `id` for this task with another body. Use a new id for a new command.\n- `erasure_id_reused` (422): The `id` was already used for an erasure with another body. Use a new id for a new erasure.\n- `header_too_large` (431): The request has more than 100 header fields. A header of more than 64 KiB in total gets this status without a body.\n- `too_many_at_once` (429): The caller has reached its limit of concurrent work; `detail` says which. Nothing was done. Send the same request again after `Retry-After` seconds, when some of that work has ended.\n- `too_many_requests` (429): The credential makes such requests too fast; `detail` says how many it may make. Nothing was done. Send the same request again after `Retry-After` seconds.\n- `internal` (500): The service failed; the cause is logged under `request_id`. The same request may be sent again.\n- `unsupported_transfer_encoding` (501): The body has a transfer encoding other than `chunked`.\n- `trail_damaged` (500): An entry of the trail differs from what was written; `detail` says which. The trail can still be exported.\n- `no_audit_key` (503): The service has no key for checkpoints and receipts. Nothing was done. Its operator can configure a key.\n- `no_public_url` (503): The service does not know the URL by which browsers reach it, so it can make no links. Its operator can configure `STAGEGATE_PUBLIC_URL`.\n- `overloaded` (503): The service is overloaded. Nothing was done. Send the same request again after `Retry-After` seconds.\n- `timeout` (503): The service did not respond in time. A write may have taken effect; sending it again with the same `id` is safe.\n- `unavailable` (503): A dependency of the service is unreachable or did not respond; `detail` says whether the request may have had an effect. Send the same request again, with the same `id`, after `Retry-After` seconds.\n- `behind` (503): This replica does not have the version that the request names in `min_version`, `If-None-Match`, `If-Match`, `Last-Event-ID`, `size` or its path: it was written elsewhere and has not arrived, or does not exist. Send the same request again after `Retry-After` seconds.\n- `read_only` (503): The request writes, and the replica reads from a standby. Nothing was done. Send the request to a replica on the primary. An export by the platform is recorded first, so it writes.\n- `draining` (503): On `/ready`: the replica is about to stop.\n- `database_unreachable` (503): On `/ready`: the database is unreachable or does not respond.\n- `database_read_only` (503): On `/ready`: the database is a standby or was made read-only.\n- `database_not_migrated` (503): On `/ready`: the database lacks migrations of this build; `stagegate migrate` applies them.\n- `database_not_confined` (503): On `/ready`: statements do not run in the role that cannot change the trail, or without its time limits; a pooler may have dropped them.\n- `database_of_other_cell` (503): On `/ready`: the database is another cell than `STAGEGATE_CELL` says.\n- `worker_still` (503): On `/ready`: a background worker has made no progress for longer than its limit.\n- `clock_wrong` (503): On `/ready`: the replica's clock differs from the database's by more than 15 s. Later versions may add words."
         ),
     ]
 
@@ -1178,6 +1178,7 @@ class EventTypeChoice(Enum):
     task_question_asked = 'task.question_asked'
     task_question_answered = 'task.question_answered'
     task_question_closed = 'task.question_closed'
+    task_reviewers_changed = 'task.reviewers_changed'
     task_deadline_reminded = 'task.deadline_reminded'
     task_deadline_passed = 'task.deadline_passed'
     task_held = 'task.held'
@@ -1787,7 +1788,7 @@ class EscalationView(BaseModel):
 class EventTypes(RootModel[list[EventTypeChoice]]):
     root: Annotated[
         list[EventTypeChoice],
-        Field(description='Types of events, each once.', max_length=25, min_length=1),
+        Field(description='Types of events, each once.', max_length=26, min_length=1),
     ]
 
 
@@ -3095,6 +3096,83 @@ class Review(BaseModel):
     ] = None
 
 
+class ReviewersChangedCommand(BaseModel):
+    model_config = ConfigDict(
+        extra='allow',
+    )
+    type: Annotated[
+        Literal['reviewers_changed'], Field(description='The type of the command.')
+    ]
+    id: Annotated[
+        CommandId | None,
+        Field(
+            description='The idempotency key: the same id with the same body gets the same response and has no\nfurther effect. It can also be sent in the header `Idempotency-Key`. Without an id, sending\na command again is a new command.'
+        ),
+    ] = None
+    stage: Annotated[
+        StageKey | None,
+        Field(
+            description='The stage that the command is for. If given, the command is refused when the task is at\nanother stage.'
+        ),
+    ] = None
+    round: Annotated[
+        int | None,
+        Field(
+            description='The round that the command is for. If given, the command is refused when the stage is in\nanother round.',
+            ge=1,
+        ),
+    ] = None
+    revision: Annotated[
+        int | None,
+        Field(
+            description='The latest revision that the sender has seen; 0: no work was submitted. If given, the\ncommand is refused when there is a newer revision.',
+            ge=0,
+        ),
+    ] = None
+    actor: Annotated[
+        Actor | None,
+        Field(
+            description='The person or program that acts. Required from the partner and the platform in submissions,\nvotes, escalations and resolutions; a key that is bound to one actor fills it in. A key that\nis bound to actors can name no others. Not allowed from a buyer, whose token identifies the\nperson.'
+        ),
+    ] = None
+    occurred_at: Annotated[
+        Time | None,
+        Field(
+            description='When it happened, according to the sender. It is recorded and shown, but has no effect. At\nmost 5 minutes in the future, and at most a day before the task was opened.'
+        ),
+    ] = None
+    note: Annotated[
+        Text4000 | None,
+        Field(description="A note for the sender's own people, 1 to 4,000 characters."),
+    ] = None
+    panel: Annotated[
+        PanelKey | None,
+        Field(
+            description='The panel. Required in a stage with panels, and not allowed in one without.'
+        ),
+    ] = None
+    add: Annotated[
+        list[ActorId] | None,
+        Field(
+            description='Who may vote from now on, at most 100. At least one of `add` and `remove` names somebody.',
+            max_length=100,
+        ),
+    ] = None
+    remove: Annotated[
+        list[ActorId] | None,
+        Field(
+            description='Who may not vote any more, at most 100. Those who are left must be able to reach the quorum.',
+            max_length=100,
+        ),
+    ] = None
+    reason: Annotated[
+        Text4000,
+        Field(
+            description='The reason, 1 to 4,000 characters; partner and platform read it.'
+        ),
+    ]
+
+
 class RevisionUnderReview(BaseModel):
     model_config = ConfigDict(
         extra='allow',
@@ -4136,6 +4214,85 @@ class SimulatedCommandQuestionWithdrawn(BaseModel):
     ] = None
     question: Annotated[
         int, Field(description='The question: the `seq` of its event.', ge=0)
+    ]
+
+
+class SimulatedCommandReviewersChanged(BaseModel):
+    model_config = ConfigDict(
+        extra='allow',
+    )
+    type: Annotated[
+        Literal['reviewers_changed'], Field(description='The type of the command.')
+    ]
+    at: Annotated[Time, Field(description='When the command is sent.')]
+    party: Annotated[Party, Field(description='The party that sends it.')]
+    id: Annotated[
+        CommandId | None,
+        Field(
+            description='The idempotency key: the same id with the same body gets the same response and has no\nfurther effect. It can also be sent in the header `Idempotency-Key`. Without an id, sending\na command again is a new command.'
+        ),
+    ] = None
+    stage: Annotated[
+        StageKey | None,
+        Field(
+            description='The stage that the command is for. If given, the command is refused when the task is at\nanother stage.'
+        ),
+    ] = None
+    round: Annotated[
+        int | None,
+        Field(
+            description='The round that the command is for. If given, the command is refused when the stage is in\nanother round.',
+            ge=1,
+        ),
+    ] = None
+    revision: Annotated[
+        int | None,
+        Field(
+            description='The latest revision that the sender has seen; 0: no work was submitted. If given, the\ncommand is refused when there is a newer revision.',
+            ge=0,
+        ),
+    ] = None
+    actor: Annotated[
+        Actor | None,
+        Field(
+            description='The person or program that acts. Required from the partner and the platform in submissions,\nvotes, escalations and resolutions; a key that is bound to one actor fills it in. A key that\nis bound to actors can name no others. Not allowed from a buyer, whose token identifies the\nperson.'
+        ),
+    ] = None
+    occurred_at: Annotated[
+        Time | None,
+        Field(
+            description='When it happened, according to the sender. It is recorded and shown, but has no effect. At\nmost 5 minutes in the future, and at most a day before the task was opened.'
+        ),
+    ] = None
+    note: Annotated[
+        Text4000 | None,
+        Field(description="A note for the sender's own people, 1 to 4,000 characters."),
+    ] = None
+    panel: Annotated[
+        PanelKey | None,
+        Field(
+            description='The panel. Required in a stage with panels, and not allowed in one without.'
+        ),
+    ] = None
+    add: Annotated[
+        list[ActorId] | None,
+        Field(
+            description='Who may vote from now on, at most 100. At least one of `add` and `remove` names somebody.',
+            max_length=100,
+        ),
+    ] = None
+    remove: Annotated[
+        list[ActorId] | None,
+        Field(
+            description='Who may not vote any more, at most 100. Those who are left must be able to reach the quorum.',
+            max_length=100,
+        ),
+    ] = None
+    reason: Annotated[
+        Text4000,
+        Field(
+            description='The reason, 1 to 4,000 characters; partner and platform read it.'
+        ),
     ]
 
 
@@ -5223,6 +5380,12 @@ class StageDefinition(BaseModel):
             max_length=50,
         ),
     ] = None
+    reviewers_fixed: Annotated[
+        bool | None,
+        Field(
+            description='Whether `reviewers_changed` is refused, so that a running task keeps these reviewers; only on a\nstage that names them. Default `false`.'
+        ),
+    ] = None
 
 
 class StageRejectedCommand(BaseModel):
@@ -6002,6 +6165,7 @@ class EventCommand(
         | QuestionAskedCommand
         | QuestionAnsweredCommand
         | QuestionWithdrawnCommand
+        | ReviewersChangedCommand
         | HeldCommand
         | ResumedCommand
         | CancellationRequestedCommand
@@ -6018,6 +6182,7 @@ class EventCommand(
         | QuestionAskedCommand
         | QuestionAnsweredCommand
         | QuestionWithdrawnCommand
+        | ReviewersChangedCommand
         | HeldCommand
         | ResumedCommand
         | CancellationRequestedCommand
@@ -6189,6 +6354,7 @@ class SimulatedCommand(
         | SimulatedCommandQuestionAsked
         | SimulatedCommandQuestionAnswered
         | SimulatedCommandQuestionWithdrawn
+        | SimulatedCommandReviewersChanged
         | SimulatedCommandHeld
         | SimulatedCommandResumed
         | SimulatedCommandCancellationRequested
@@ -6205,6 +6371,7 @@ class SimulatedCommand(
         | SimulatedCommandQuestionAsked
         | SimulatedCommandQuestionAnswered
         | SimulatedCommandQuestionWithdrawn
+        | SimulatedCommandReviewersChanged
         | SimulatedCommandHeld
         | SimulatedCommandResumed
         | SimulatedCommandCancellationRequested

@@ -1842,6 +1842,7 @@ export interface components {
          *     - `key_actor` (403): The key is bound to people, and the command names an actor who is not one of them.
          *     - `key_unbound` (403): The stage has `assurance` `bound`: votes and approving resolutions count only under a key that is bound to its actor.
          *     - `not_a_reviewer` (403): The actor is not one of the stage's named reviewers.
+         *     - `reviewers_fixed` (403): The stage's reviewers cannot be changed in a running task.
          *     - `self_approval` (403): The actor submitted the latest revision, or an earlier one of the same round, and may not approve it.
          *     - `not_distinct` (403): The actor's approval counted in a stage whose approvers may not approve this stage as well.
          *     - `held_by_other` (403): Another party put the task on hold. Only that party or the platform can resume it.
@@ -2307,7 +2308,7 @@ export interface components {
             receipt?: string;
         };
         /** @description A command; `type` selects it. Votes and escalations require `stage`, `round` and `revision`, so that nobody decides on work that they have not seen. */
-        EventCommand: components["schemas"]["WorkSubmittedCommand"] | components["schemas"]["StatusUpdatedCommand"] | components["schemas"]["StageApprovedCommand"] | components["schemas"]["StageRejectedCommand"] | components["schemas"]["StageEscalatedCommand"] | components["schemas"]["EscalationResolvedCommand"] | components["schemas"]["QuestionAskedCommand"] | components["schemas"]["QuestionAnsweredCommand"] | components["schemas"]["QuestionWithdrawnCommand"] | components["schemas"]["HeldCommand"] | components["schemas"]["ResumedCommand"] | components["schemas"]["CancellationRequestedCommand"] | components["schemas"]["CancellationAcknowledgedCommand"];
+        EventCommand: components["schemas"]["WorkSubmittedCommand"] | components["schemas"]["StatusUpdatedCommand"] | components["schemas"]["StageApprovedCommand"] | components["schemas"]["StageRejectedCommand"] | components["schemas"]["StageEscalatedCommand"] | components["schemas"]["EscalationResolvedCommand"] | components["schemas"]["QuestionAskedCommand"] | components["schemas"]["QuestionAnsweredCommand"] | components["schemas"]["QuestionWithdrawnCommand"] | components["schemas"]["ReviewersChangedCommand"] | components["schemas"]["HeldCommand"] | components["schemas"]["ResumedCommand"] | components["schemas"]["CancellationRequestedCommand"] | components["schemas"]["CancellationAcknowledgedCommand"];
         /** @description What an entry of the trail records. Later versions may add types. Later versions may add words. */
         EventType: string;
         /** @description Types of events, each once. */
@@ -3929,6 +3930,63 @@ export interface components {
              */
             advice?: components["schemas"]["Text4000"];
         };
+        /**
+         * @description Change who may vote in a stage that names its reviewers: the current one or a later one, named by
+         *     `stage`, which is required. It holds for this task alone. The votes of those who leave fall; if
+         *     the votes that are left meet the quorum, the stage is approved at once.
+         */
+        ReviewersChangedCommand: {
+            /**
+             * @description The type of the command. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            type: "reviewers_changed";
+            /**
+             * @description The idempotency key: the same id with the same body gets the same response and has no
+             *     further effect. It can also be sent in the header `Idempotency-Key`. Without an id, sending
+             *     a command again is a new command.
+             */
+            id?: components["schemas"]["CommandId"];
+            /**
+             * @description The stage that the command is for. If given, the command is refused when the task is at
+             *     another stage.
+             */
+            stage?: components["schemas"]["StageKey"];
+            /**
+             * Format: int32
+             * @description The round that the command is for. If given, the command is refused when the stage is in
+             *     another round.
+             */
+            round?: number;
+            /**
+             * Format: int32
+             * @description The latest revision that the sender has seen; 0: no work was submitted. If given, the
+             *     command is refused when there is a newer revision.
+             */
+            revision?: number;
+            /**
+             * @description The person or program that acts. Required from the partner and the platform in submissions,
+             *     votes, escalations and resolutions; a key that is bound to one actor fills it in. A key that
+             *     is bound to actors can name no others. Not allowed from a buyer, whose token identifies the
+             *     person.
+             */
+            actor?: components["schemas"]["Actor"];
+            /**
+             * @description When it happened, according to the sender. It is recorded and shown, but has no effect. At
+             *     most 5 minutes in the future, and at most a day before the task was opened.
+             */
+            occurred_at?: components["schemas"]["Time"];
+            /** @description A note for the sender's own people, 1 to 4,000 characters. */
+            note?: components["schemas"]["Text4000"];
+            /** @description The panel. Required in a stage with panels, and not allowed in one without. */
+            panel?: components["schemas"]["PanelKey"];
+            /** @description Who may vote from now on, at most 100. At least one of `add` and `remove` names somebody. */
+            add?: components["schemas"]["ActorId"][];
+            /** @description Who may not vote any more, at most 100. Those who are left must be able to reach the quorum. */
+            remove?: components["schemas"]["ActorId"][];
+            /** @description The reason, 1 to 4,000 characters; partner and platform read it. */
+            reason: components["schemas"]["Text4000"];
+        };
         /** @description The tasks that wait for the caller's party. */
         Reviews: {
             /** @description The tasks, earliest due first, those without a deadline last. */
@@ -4029,7 +4087,7 @@ export interface components {
         /** @description What happens if nobody acts. Later versions may add words. */
         SilenceAction: string;
         /** @description A command, with its time and the party that sends it. */
-        SimulatedCommand: components["schemas"]["SimulatedCommandWorkSubmitted"] | components["schemas"]["SimulatedCommandStatusUpdated"] | components["schemas"]["SimulatedCommandStageApproved"] | components["schemas"]["SimulatedCommandStageRejected"] | components["schemas"]["SimulatedCommandStageEscalated"] | components["schemas"]["SimulatedCommandEscalationResolved"] | components["schemas"]["SimulatedCommandQuestionAsked"] | components["schemas"]["SimulatedCommandQuestionAnswered"] | components["schemas"]["SimulatedCommandQuestionWithdrawn"] | components["schemas"]["SimulatedCommandHeld"] | components["schemas"]["SimulatedCommandResumed"] | components["schemas"]["SimulatedCommandCancellationRequested"] | components["schemas"]["SimulatedCommandCancellationAcknowledged"];
+        SimulatedCommand: components["schemas"]["SimulatedCommandWorkSubmitted"] | components["schemas"]["SimulatedCommandStatusUpdated"] | components["schemas"]["SimulatedCommandStageApproved"] | components["schemas"]["SimulatedCommandStageRejected"] | components["schemas"]["SimulatedCommandStageEscalated"] | components["schemas"]["SimulatedCommandEscalationResolved"] | components["schemas"]["SimulatedCommandQuestionAsked"] | components["schemas"]["SimulatedCommandQuestionAnswered"] | components["schemas"]["SimulatedCommandQuestionWithdrawn"] | components["schemas"]["SimulatedCommandReviewersChanged"] | components["schemas"]["SimulatedCommandHeld"] | components["schemas"]["SimulatedCommandResumed"] | components["schemas"]["SimulatedCommandCancellationRequested"] | components["schemas"]["SimulatedCommandCancellationAcknowledged"];
         /** @description A simulation to run. */
         Simulation: {
             /**
@@ -4295,6 +4353,11 @@ export interface components {
              *     here. Default none.
              */
             distinct_from?: components["schemas"]["StageKey"][];
+            /**
+             * @description Whether `reviewers_changed` is refused, so that a running task keeps these reviewers; only on a
+             *     stage that names them. Default `false`.
+             */
+            reviewers_fixed?: boolean;
         };
         /** @description Ask a party to decide. */
         StageEscalatedCommand: {
@@ -5849,6 +5912,67 @@ export interface components {
              */
             question: number;
         };
+        /**
+         * @description Change who may vote in a stage that names its reviewers: the current one or a later one, named by
+         *     `stage`, which is required. It holds for this task alone. The votes of those who leave fall; if
+         *     the votes that are left meet the quorum, the stage is approved at once.
+         */
+        SimulatedCommandReviewersChanged: {
+            /**
+             * @description The type of the command. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            type: "reviewers_changed";
+            /** @description When the command is sent. */
+            at: components["schemas"]["Time"];
+            /** @description The party that sends it. */
+            party: components["schemas"]["Party"];
+            /**
+             * @description The idempotency key: the same id with the same body gets the same response and has no
+             *     further effect. It can also be sent in the header `Idempotency-Key`. Without an id, sending
+             *     a command again is a new command.
+             */
+            id?: components["schemas"]["CommandId"];
+            /**
+             * @description The stage that the command is for. If given, the command is refused when the task is at
+             *     another stage.
+             */
+            stage?: components["schemas"]["StageKey"];
+            /**
+             * Format: int32
+             * @description The round that the command is for. If given, the command is refused when the stage is in
+             *     another round.
+             */
+            round?: number;
+            /**
+             * Format: int32
+             * @description The latest revision that the sender has seen; 0: no work was submitted. If given, the
+             *     command is refused when there is a newer revision.
+             */
+            revision?: number;
+            /**
+             * @description The person or program that acts. Required from the partner and the platform in submissions,
+             *     votes, escalations and resolutions; a key that is bound to one actor fills it in. A key that
+             *     is bound to actors can name no others. Not allowed from a buyer, whose token identifies the
+             *     person.
+             */
+            actor?: components["schemas"]["Actor"];
+            /**
+             * @description When it happened, according to the sender. It is recorded and shown, but has no effect. At
+             *     most 5 minutes in the future, and at most a day before the task was opened.
+             */
+            occurred_at?: components["schemas"]["Time"];
+            /** @description A note for the sender's own people, 1 to 4,000 characters. */
+            note?: components["schemas"]["Text4000"];
+            /** @description The panel. Required in a stage with panels, and not allowed in one without. */
+            panel?: components["schemas"]["PanelKey"];
+            /** @description Who may vote from now on, at most 100. At least one of `add` and `remove` names somebody. */
+            add?: components["schemas"]["ActorId"][];
+            /** @description Who may not vote any more, at most 100. Those who are left must be able to reach the quorum. */
+            remove?: components["schemas"]["ActorId"][];
+            /** @description The reason, 1 to 4,000 characters; partner and platform read it. */
+            reason: components["schemas"]["Text4000"];
+        };
         /** @description Pause the stage. Stops its clock and reminders, but not the task's own deadline. */
         SimulatedCommandHeld: {
             /**
@@ -6113,7 +6237,7 @@ export interface components {
          * @description What an entry of the trail records. Later versions may add types.
          * @enum {string}
          */
-        EventTypeChoice: "task.opened" | "task.work_submitted" | "task.status_updated" | "task.vote_recorded" | "task.stage_entered" | "task.stage_approved" | "task.stage_rejected" | "task.stage_escalated" | "task.escalation_resolved" | "task.question_asked" | "task.question_answered" | "task.question_closed" | "task.deadline_reminded" | "task.deadline_passed" | "task.held" | "task.resumed" | "task.cancellation_requested" | "task.review_withdrawn" | "task.cancellation_acknowledged" | "task.late_decision_recorded" | "task.workflow_completed" | "task.workflow_cancelled" | "task.workflow_expired" | "task.workflow_failed" | "task.personal_data_erased";
+        EventTypeChoice: "task.opened" | "task.work_submitted" | "task.status_updated" | "task.vote_recorded" | "task.stage_entered" | "task.stage_approved" | "task.stage_rejected" | "task.stage_escalated" | "task.escalation_resolved" | "task.question_asked" | "task.question_answered" | "task.question_closed" | "task.reviewers_changed" | "task.deadline_reminded" | "task.deadline_passed" | "task.held" | "task.resumed" | "task.cancellation_requested" | "task.review_withdrawn" | "task.cancellation_acknowledged" | "task.late_decision_recorded" | "task.workflow_completed" | "task.workflow_cancelled" | "task.workflow_expired" | "task.workflow_failed" | "task.personal_data_erased";
         /**
          * @description Where a link leads.
          * @enum {string}
@@ -6205,6 +6329,7 @@ export interface components {
          *     - `key_actor`: The key is bound to people, and the command names an actor who is not one of them.
          *     - `key_unbound`: The stage has `assurance` `bound`: votes and approving resolutions count only under a key that is bound to its actor.
          *     - `not_a_reviewer`: The actor is not one of the stage's named reviewers.
+         *     - `reviewers_fixed`: The stage's reviewers cannot be changed in a running task.
          *     - `self_approval`: The actor submitted the latest revision, or an earlier one of the same round, and may not approve it.
          *     - `not_distinct`: The actor's approval counted in a stage whose approvers may not approve this stage as well.
          *     - `held_by_other`: Another party put the task on hold. Only that party or the platform can resume it.

@@ -89,6 +89,11 @@ const STORIES: &[(&str, &str, &str)] = &[
         "a; b panels=legal:anna+bo/brand:chi+dan:all",
         "approve zoe; approve bo; reject anna full; submit zoe; approve dora; approve bo; approve chi",
     ),
+    (
+        "in_review_other_reviewers",
+        "a panels=legal:anna+bo/brand:chi+dan:all; b named=anna,bo",
+        "approve bo; approve chi; staff lead panel=legal +dora -bo; staff lead -anna @b",
+    ),
     ("delivery_panels", "a panels=legal:anna+bo/brand:chi deadline=approve", "approve bo; tick"),
 ];
 

@@ -18,7 +18,7 @@ use crate::domain::task::refusal::Refusal;
 use crate::domain::task::snapshot::{Fold, Snapshot};
 use crate::domain::task::status::Status;
 use crate::domain::task::table::{Edge, ROWS, Role, Row, Trigger};
-use crate::domain::task::{Clock, Ledger, Phase, PhaseName, ResponseClock, Tally, Task, Timer};
+use crate::domain::task::{Clock, Ledger, Phase, PhaseName, ResponseClock, Tally, Task, Timer, seats};
 use crate::domain::values::party::{ActorRef, Party, Source};
 use crate::domain::values::time::Time;
 use crate::domain::workflow::{Assurance, Workflow};
@@ -416,7 +416,8 @@ pub(super) fn check_way_out(play: &Play) {
     let task = &play.snapshot.task;
     let Some(party) = task.waiting_on(&play.workflow) else { return };
     let stage = task.stage_in(&play.workflow);
-    let named = stage.reviewers().next().map_or(party.as_str(), |id| id.as_str().trim_start_matches("u-"));
+    let named = seats::named(&play.workflow, task).unwrap_or_default();
+    let named = named.first().map_or(party.as_str(), |id| id.as_str().trim_start_matches("u-"));
     let asked = task.waiting_question().is_some();
     let reason = stage.on_reject.reasons.first().map_or_else(String::new, |reason| format!("reason={}", reason.key));
     let step = match task.phase() {

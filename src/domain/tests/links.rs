@@ -74,7 +74,9 @@ fn of_an_escalation(edge: &Edge) -> LinkState {
             TimeoutAction::Approve => panic!("an escalation is not approved by silence: {edge:?}"),
         },
         Trigger::Command(CommandType::CancellationRequested) | Trigger::TaskDeadline => LinkState::Withdrawn,
-        Trigger::Command(CommandType::StatusUpdated) | Trigger::Erasure => LinkState::Open,
+        Trigger::Command(CommandType::StatusUpdated | CommandType::ReviewersChanged) | Trigger::Erasure => {
+            LinkState::Open
+        }
         Trigger::Command(_)
         | Trigger::Open
         | Trigger::QuestionDeadline

@@ -11,8 +11,9 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::Value;
 
 use crate::domain::task::{Phase, PhaseName, Timer, seats};
+use crate::domain::values::id::ActorId;
 use crate::domain::values::party::Party;
-use crate::domain::workflow::{Assurance, definition};
+use crate::domain::workflow::{Approvals, Assurance, definition};
 
 use super::laws::{self, EDGES};
 use super::test_support::{Play, VERBS};
@@ -128,6 +129,8 @@ fn sensible(play: &Play, dice: &mut Dice) -> String {
         _ if task.waiting_question().is_some() && dice.below(2) == 0 => {
             dice.weighted(&[(6, "answer"), (2, "withdraw"), (2 * tick, "tick"), (1, "ask")])
         }
+        // Where all must approve, the votes that are left decide.
+        _ if waits_for_all(play) && dice.below(3) == 0 => "staff",
         Phase::Preparing => dice.weighted(&[
             (20, "submit"),
             (4, "ask"),
@@ -139,13 +142,13 @@ fn sensible(play: &Play, dice: &mut Dice) -> String {
         ]),
         Phase::InReview(_) => {
             let quick = [(12, "approve"), (7, "reject"), (4, "escalate"), (2, "submit"), (3, "hold"), (4, "ask")];
-            dice.weighted(&[&quick[..], &[(1, "status"), (2, "cancel"), (4, "staff"), (2 * tick, "tick")]].concat())
+            dice.weighted(&[&quick[..], &[(1, "status"), (2, "cancel"), (7, "staff"), (2 * tick, "tick")]].concat())
         }
         Phase::Escalated(_) => {
             dice.weighted(&[(14, "resolve"), (1, "status"), (2, "cancel"), (3, "staff"), (2 * tick, "tick")])
         }
         Phase::OnHold(_) => {
-            dice.weighted(&[(10, "resume"), (1, "status"), (1, "cancel"), (3, "staff"), (tick, "tick")])
+            dice.weighted(&[(10, "resume"), (1, "status"), (1, "cancel"), (6, "staff"), (tick, "tick")])
         }
         Phase::Cancelling(_) => dice.weighted(&[
             (2, "ack"),
@@ -162,6 +165,13 @@ fn sensible(play: &Play, dice: &mut Dice) -> String {
     };
     let who = likely(play, dice, verb) + key(play, dice);
     format!("{verb} {who} {}", argument(play, dice, verb))
+}
+
+/// Whether somebody has voted where everybody must approve.
+fn waits_for_all(play: &Play) -> bool {
+    let task = &play.snapshot.task;
+    let some_voted = task.phase.votes().is_some_and(|votes| !votes.is_empty());
+    some_voted && seats::groups(&play.workflow, task).all(|group| group.approvals == Approvals::All)
 }
 
 /// The key that an actor uses: mostly a bound one where the stage requires it, seldom that of
@@ -247,8 +257,16 @@ fn staff(play: &Play, dice: &mut Dice) -> String {
     let groups: Vec<_> = seats::groups_of(&play.workflow, task, index).collect();
     let group = dice.one(&groups);
     let panel = group.key().map_or_else(String::new, |key| format!("panel={key}"));
-    let leaves = group.named.filter(|_| dice.below(4) > 0).map(|named| dice.one(named));
-    let leaves = leaves.map_or_else(String::new, |id| format!("-{}", id.as_str().trim_start_matches("u-")));
+    let voted = |id: &ActorId| task.phase.votes().unwrap_or_default().iter().any(|vote| vote.actor.id == *id);
+    let named = group.named.unwrap_or_default();
+    // Often everybody leaves who has not voted, so that the votes that are left decide.
+    let leaves: Vec<ActorId> = match dice.below(4) {
+        0 => Vec::new(),
+        1 | 2 if named.iter().any(voted) => named.iter().filter(|id| !voted(id)).cloned().collect(),
+        _ => named.first().map(|_| dice.one(named)).into_iter().collect(),
+    };
+    let leaves: Vec<_> = leaves.iter().map(|id| format!("-{}", id.as_str().trim_start_matches("u-"))).collect();
+    let leaves = leaves.join(" ");
     let comes = if dice.below(3) == 0 || leaves.is_empty() { format!("+{}", dice.below(6)) } else { String::new() };
     format!("{panel} {leaves} {comes} @{}", play.workflow.stages[index].key)
 }

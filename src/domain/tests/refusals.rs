@@ -11,6 +11,7 @@ use crate::domain::task::{PhaseName, Verdict};
 
 use super::cases::Case;
 use super::laws;
+use super::reviewers;
 use super::test_support::{Play, name};
 use super::words::definition;
 
@@ -173,8 +174,9 @@ fn refused(words: &str, script: &str) -> (PhaseName, Option<Trigger>, String) {
     let is_tick = last.trim().starts_with("tick");
     let trigger = (!is_tick).then(|| match play.try_command(last.trim()) {
         Ok(command) => laws::asked(phase, &command),
-        // The two bodies that cannot become a command.
+        // The bodies that cannot become a command.
         Err(_) if last.trim().starts_with("approve") => Trigger::Command(CommandType::StageApproved),
+        Err(_) if last.trim().starts_with("staff") => Trigger::Command(CommandType::ReviewersChanged),
         Err(_) => Trigger::Command(CommandType::CancellationRequested),
     });
     (phase, trigger, play.run(last))
@@ -184,7 +186,7 @@ fn refused(words: &str, script: &str) -> (PhaseName, Option<Trigger>, String) {
 fn every_refusal_of_the_table_has_a_case() {
     let mut produced = BTreeSet::new();
     let mut wrong = Vec::new();
-    for (case, words, script, expected) in REFUSED {
+    for (case, words, script, expected) in REFUSED.iter().chain(reviewers::REFUSED) {
         let (phase, trigger, outcome) = refused(words, script);
         if outcome != *expected {
             wrong.push(format!("{case}\n  {words}\n  {script}\n  expected {expected}\n  got      {outcome}"));

@@ -53,7 +53,11 @@ fn the_state_machine_records_every_type_of_event() {
 fn the_tests_have_a_verb_for_every_type_of_command() {
     let play = Play::of(&definition("a"), "");
     let sent = VERBS.map(|verb| {
-        let argument = if verb == "resolve" { "approve" } else { "platform" };
+        let argument = match verb {
+            "resolve" => "approve",
+            "staff" => "+dora",
+            _ => "platform",
+        };
         play.command(&format!("{verb} bo {argument}")).action().command_type().as_str()
     });
     assert_same("VERBS in src/domain/tests/test_support.rs", sent, command_types());
