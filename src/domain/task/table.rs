@@ -286,7 +286,11 @@ impl Then {
             Self::Refused => Vec::new(),
             Self::Same => from.map(|phase| (Vec::new(), phase)).into_iter().collect(),
             Self::To(phase) => vec![(Vec::new(), phase)],
-            Self::Start => vec![(vec!["stage_entered"], Preparing), (vec!["stage_entered"], InReview)],
+            Self::Start => vec![
+                (vec!["stage_entered"], Preparing),
+                (vec!["stage_entered"], InReview),
+                (vec!["stage_entered", "stage_escalated"], Escalated),
+            ],
             Self::Review => vec![(Vec::new(), InReview), (vec!["stage_escalated"], Escalated)],
             Self::Approve => vec![
                 (vec!["stage_approved", "stage_entered"], Preparing),

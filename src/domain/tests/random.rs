@@ -21,7 +21,7 @@ use super::test_support::{Play, VERBS};
 /// Steps of one sequence.
 const STEPS: usize = 40;
 /// The sequences that the coverage is measured over.
-const CASES: usize = 600;
+const CASES: usize = 800;
 /// The choices that one step can consume.
 const ROLLS: usize = 10;
 
@@ -86,7 +86,7 @@ pub(super) fn play_by(
         }
         over += usize::from(play.snapshot.task.phase().is_terminal());
         if over > 3 {
-            (play, over) = (Play::open(definition), 0);
+            (play, over) = (Play::open_with(definition, play.absences.clone()), 0);
         }
     }
     laws::check_ticks_end(&play);

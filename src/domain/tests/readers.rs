@@ -118,7 +118,7 @@ fn a_long_trail_takes_only_what_moves_the_task_on() {
 
 /// Runs a step in which every text is unique.
 fn run_marked(play: &mut Play, step: &str, count: &mut usize) {
-    if ["wait", "back", "erase", "tick"].iter().any(|verb| step.starts_with(verb)) {
+    if ["wait", "back", "erase", "tick", "away", "there"].iter().any(|verb| step.starts_with(verb)) {
         play.run(step);
     } else if let Ok(command) = play.try_command(step) {
         let (mut meta, mut action) = (command.meta().clone(), command.action().clone());

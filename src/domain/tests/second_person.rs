@@ -295,7 +295,7 @@ fn play_alone(definition: &Value, rolls: &[Vec<u8>], loner: &[&str]) -> Vec<Even
         let mut dice = Dice(rolls);
         let is_buyers = play.snapshot.task.stage_in(&play.workflow).reviewer == Party::Buyer;
         let step = if is_buyers { lonely(&play, loner, &mut dice) } else { next(&play, &mut dice) };
-        if ["wait", "back", "erase", "tick"].iter().any(|verb| step.starts_with(verb))
+        if ["wait", "back", "erase", "tick", "away", "there"].iter().any(|verb| step.starts_with(verb))
             || play.try_command(&step).is_ok()
         {
             play.run(&step);
