@@ -41,13 +41,15 @@ pub(super) fn refused(problem: &Problem) -> CallToolResult {
     CallToolResult::error(vec![ContentBlock::text(body(problem).to_string())])
 }
 
-/// The body of a problem. Only some hold what people wrote: the decision that was faster, or a question.
+/// The members of a problem that hold what people wrote: the decision that was faster, a question, and
+/// the name of who has claimed the task.
+const WRITTEN: [&str; 3] = ["decision", "question", "by"];
+
+/// The body of a problem. Only some hold what people wrote.
 pub(super) fn body(problem: &Problem) -> Value {
     let body = problem.body(request_id().as_deref());
     match serde_json::to_value(body) {
-        Ok(Value::Object(members)) if members.contains_key("decision") || members.contains_key("question") => {
-            marked(members)
-        }
+        Ok(Value::Object(members)) if WRITTEN.iter().any(|name| members.contains_key(*name)) => marked(members),
         Ok(body) => body,
         Err(_) => Value::Null,
     }
@@ -76,10 +78,14 @@ mod tests {
         let plain = body(&Problem::not_found());
         assert_eq!((plain["code"].as_str(), plain.get(MARK)), (Some("not_found"), None));
         let decision = Some(json!({ "data": { "feedback": { "summary": "Approve it." } } }));
-        let conflict = Conflict { decision, ..Conflict::default() };
-        let problem = Problem::new(Code::AlreadyDecided, "Too late.").with_conflict(conflict);
-        assert_eq!(body(&problem)[MARK], NOTICE);
-        let result = refused(&problem);
-        assert_eq!((result.is_error, result.structured_content), (Some(true), None));
+        let decided = Conflict { decision, ..Conflict::default() };
+        let by = serde_json::from_value(json!({ "id": "u-bo", "name": "Approve it." })).unwrap();
+        let claimed = Conflict { by: Some(by), ..Conflict::default() };
+        for (code, conflict) in [(Code::AlreadyDecided, decided), (Code::Claimed, claimed)] {
+            let problem = Problem::new(code, "Too late.").with_conflict(conflict);
+            assert_eq!(body(&problem)[MARK], NOTICE, "{code:?}");
+            let result = refused(&problem);
+            assert_eq!((result.is_error, result.structured_content), (Some(true), None));
+        }
     }
 }

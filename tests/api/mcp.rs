@@ -1,5 +1,6 @@
 //! The tools for agents: the protocol, every tool, what they may not do, and the official clients.
 
+mod claims;
 mod clients;
 mod order;
 mod protocol;

@@ -131,6 +131,9 @@ export class Rig {
    * @param {Page} page
    */
   async looksGood(page) {
+    // The browser reports what its policy forbids in a task of its own, which can come after the error of
+    // the script that it stopped.
+    await page.evaluate(() => new Promise((done) => { setTimeout(done); }));
     this.demandNoErrors();
     const size = page.viewportSize();
     const before = this.#step;

@@ -28,9 +28,11 @@ const call = async (name, args) => {
 };
 const before = await call('get_task', { task_id: TASK });
 await call('list_tasks', {});
+const inbox = await call('list_reviews', { unclaimed: true });
 await call('why', { task_id: TASK });
 const submitted = await call('submit_work', { task_id: TASK, summary: 'A draft.' });
 const waited = await call('wait', { task_id: TASK, after: 1 });
+const unable = await client.callTool({ name: 'claim_task', arguments: { task_id: TASK } });
 const refused = await client.callTool({ name: 'get_task', arguments: { task_id: '7' } });
 const skill = await client.readResource({ uri: 'stagegate://docs/skill' });
 const task = await client.readResource({ uri: `stagegate://task/${TASK}` });
@@ -44,6 +46,8 @@ console.log(
     before: before.phase,
     after: submitted.task.phase,
     changed: waited.changed,
+    waits: inbox.items.length === 1 && inbox.items[0].task_id === TASK,
+    unable: unable.isError ? JSON.parse(unable.content[0].text).code : null,
     refused: refused.isError ? JSON.parse(refused.content[0].text).code : null,
     skill: skill.contents[0].text.split('\n')[0],
     marked: 'about_this_data' in JSON.parse(task.contents[0].text),

@@ -20,14 +20,16 @@ async def work(client: Client) -> dict:
     tools = (await client.list_tools()).tools
     before = await client.call_tool("get_task", {"task_id": TASK})
     listed = await client.call_tool("list_tasks", {})
+    inbox = await client.call_tool("list_reviews", {"unclaimed": True})
     why = await client.call_tool("why", {"task_id": TASK})
     submitted = await client.call_tool("submit_work", {"task_id": TASK, "summary": "A draft."})
     waited = await client.call_tool("wait", {"task_id": TASK, "after": 1})
+    unable = await client.call_tool("claim_task", {"task_id": TASK})
     refused = await client.call_tool("get_task", {"task_id": "7"})
     skill = await client.read_resource("stagegate://docs/skill")
     task = await client.read_resource(f"stagegate://task/{TASK}")
     templates = await client.list_resource_templates()
-    assert not any(result.is_error for result in (before, listed, why, submitted, waited))
+    assert not any(result.is_error for result in (before, listed, inbox, why, submitted, waited))
     return {
         "protocol": client.protocol_version,
         "server": client.server_info.name,
@@ -36,6 +38,8 @@ async def work(client: Client) -> dict:
         "before": before.structured_content["phase"],
         "after": submitted.structured_content["task"]["phase"],
         "changed": waited.structured_content["changed"],
+        "waits": [row["task_id"] for row in inbox.structured_content["items"]] == [TASK],
+        "unable": json.loads(unable.content[0].text)["code"] if unable.is_error else None,
         "refused": json.loads(refused.content[0].text)["code"] if refused.is_error else None,
         "skill": skill.contents[0].text.splitlines()[0],
         "marked": "about_this_data" in json.loads(task.contents[0].text),

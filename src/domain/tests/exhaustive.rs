@@ -64,6 +64,9 @@ const OWN: &[&str] =
 /// The votes of two panels.
 const PANELS: &[&str] = &["approve chi", "reject chi", "escalate bo partner", "resolve chi approve", "submit chi"];
 
+/// People come and go, while their votes stand.
+const STAFF: &[&str] = &["staff lead -bo", "staff lead +bo -anna", "staff lead +anna"];
+
 /// Definitions, the minimum number of states that their sequences reach, and further commands.
 const WORLDS: &[(&str, usize, &[&str])] = &[
     // Two-person approval with a bar, new work in between, rounds that run out, a review that may finish.
@@ -82,6 +85,8 @@ const WORLDS: &[(&str, usize, &[&str])] = &[
     ("a quorum=2,1 to=partner,platform; b buyer", 100, OWN),
     // Two panels, one of which needs all who may approve.
     ("a required to=partner,platform panels=legal:anna/brand:bo+chi:all; b", 100, PANELS),
+    // Other people vote, where all must approve.
+    ("a required named=anna,bo quorum=all,1 rounds=2; b", 100, STAFF),
     // A timeout approves on the way, and fails at the end.
     ("a required deadline=approve; b deadline=platform respond=fail rounds=1 exhausted=fail", 100, &[]),
     // Questions in every phase that can have one, whose times run with the stage's and the task's.

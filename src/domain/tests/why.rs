@@ -4,7 +4,7 @@
 use serde_json::json;
 
 use crate::domain::task::command::CommandType;
-use crate::domain::task::decide::{Input, decide};
+use crate::domain::task::decide::{Input, changeable, decide};
 use crate::domain::task::event::Resolution;
 use crate::domain::task::why::{Ability, Asker, Needs, SilenceAction, Why, abilities};
 use crate::domain::values::party::Party;
@@ -29,6 +29,11 @@ fn step(play: &Play, who: &str, ability: &Ability) -> String {
         (CommandType::QuestionAsked, _) => {
             let other = stage.questions.to.iter().find(|to| **to != sender(who).party);
             other.map_or("platform", |to| to.as_str()).to_owned()
+        }
+        (CommandType::ReviewersChanged, _) => {
+            let changed = changeable(&play.workflow, &play.snapshot.task).unwrap_or(stage);
+            let panel = changed.panels().first().map_or_else(String::new, |panel| format!("panel={}", panel.key));
+            format!("+new {panel} @{}", changed.key)
         }
         (_, Some(Resolution::Redirect)) => {
             let holder = play.snapshot.task.waiting_on(&play.workflow);

@@ -6,8 +6,9 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::app::Caller;
 use crate::app::tasks::claims::{self, Claiming};
-use crate::domain::values::id::ActorId;
+use crate::domain::values::id::{ActorId, TaskId};
 use crate::domain::values::outside::from_outside;
 use crate::domain::values::party::Actor;
 use crate::domain::values::time::{Span, Time};
@@ -58,11 +59,47 @@ impl From<claims::Claim> for Claim {
     }
 }
 
+impl Claim {
+    /// Makes the claim that `parse` gives. The task comes before the mistakes in the claim.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`claims::Claims::claim`], those of `parse`, and a lease that is too long.
+    pub async fn make(
+        state: &AppState,
+        caller: &Caller,
+        id: TaskId,
+        parse: impl FnOnce() -> Result<NewClaim, Problem>,
+    ) -> Result<Self, Problem> {
+        let claims = &state.app.tasks.claims;
+        claims.list(caller, id).await?;
+        let NewClaim { actor, lease, take_over } = parse()?;
+        let lease = lease.unwrap_or_else(|| Span::parse(DEFAULT_LEASE).expect("PT1H is a span"));
+        if lease.seconds() > MAX_LEASE {
+            let error = FieldError::new("/lease", "out_of_range", "must be at most PT24H");
+            return Err(Problem::invalid_body(vec![error]));
+        }
+        Ok(claims.claim(caller, id, Claiming { actor, lease, take_over }).await?.into())
+    }
+}
+
 /// The claims of a task.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Claims {
     /// The claims for the decision that the task waits for, the first to end first.
     items: Vec<Claim>,
+}
+
+impl Claims {
+    /// Those of a task now.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`claims::Claims::list`].
+    pub async fn of(state: &AppState, caller: &Caller, id: TaskId) -> Result<Self, Problem> {
+        let found = state.app.tasks.claims.list(caller, id).await?;
+        Ok(Self { items: found.into_iter().map(Claim::from).collect() })
+    }
 }
 
 /// Whose claim to give up.
@@ -84,8 +121,7 @@ pub async fn get_claim(
     Query(NoParameters {}): Query<NoParameters>,
     State(state): State<AppState>,
 ) -> Result<Json<Claims>, Problem> {
-    let found = state.app.tasks.claims.list(&caller, path.id).await?;
-    Ok(Json(Claims { items: found.into_iter().map(Claim::from).collect() }))
+    Claims::of(&state, &caller, path.id).await.map(Json)
 }
 
 /// Claim a task
@@ -106,16 +142,7 @@ pub async fn claim_task(
     State(state): State<AppState>,
     body: RawBody<SMALL>,
 ) -> Result<Json<Claim>, Problem> {
-    // The task comes before the body.
-    state.app.tasks.claims.list(&caller, path.id).await?;
-    let NewClaim { actor, lease, take_over } = body.parse()?;
-    let lease = lease.unwrap_or_else(|| Span::parse(DEFAULT_LEASE).expect("PT1H is a span"));
-    if lease.seconds() > MAX_LEASE {
-        let error = FieldError::new("/lease", "out_of_range", "must be at most PT24H");
-        return Err(Problem::invalid_body(vec![error]));
-    }
-    let claim = state.app.tasks.claims.claim(&caller, path.id, Claiming { actor, lease, take_over }).await?;
-    Ok(Json(claim.into()))
+    Claim::make(&state, &caller, path.id, || body.parse()).await.map(Json)
 }
 
 /// Give up a claim

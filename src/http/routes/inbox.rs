@@ -13,6 +13,7 @@ use crate::domain::task::command::CommandType;
 use crate::domain::task::unreadable::{ListedTask, UnreadableTask};
 use crate::domain::task::view::TaskView;
 use crate::domain::values::id::{ActorId, PartnerId, StageKey, TaskId, WorkflowKey};
+use crate::domain::values::outside::from_outside;
 use crate::domain::values::party::Party;
 use crate::domain::values::text::Name;
 use crate::domain::values::time::Time;
@@ -55,6 +56,57 @@ pub struct ReviewsQuery {
     /// The `next` of an earlier page. Default: the first page.
     #[param(inline, value_type = Option<AnyCursor>)]
     cursor: Option<Cursor<(Option<Time>, TaskId)>>,
+}
+
+from_outside! { ReviewsQuery { actor, reviewer; stage, workflow, overdue, unclaimed, limit, cursor } }
+
+impl ReviewsQuery {
+    /// The tasks that wait for the caller's party and are selected.
+    ///
+    /// # Errors
+    ///
+    /// When a party uses a filter that it does not have, or the service fails.
+    pub async fn page(self, state: &AppState, caller: &Caller) -> Result<Reviews, Problem> {
+        // Other parties would learn from the response who reviews for the partner.
+        if self.reviewer.is_some() && caller.party() != Party::Partner {
+            let message = "is for partners only: the reviewers that stages name are a partner's people";
+            return Err(Problem::invalid_parameter(FieldError::new("/query/reviewer", "not_allowed", message)));
+        }
+        let reads_workflow = inbox::reads_workflow(caller.party());
+        if self.workflow.is_some() && !reads_workflow {
+            let message = "is not for buyers, who cannot see a task's workflow";
+            return Err(Problem::invalid_parameter(FieldError::new("/query/workflow", "not_allowed", message)));
+        }
+        let has_claims = caller.party() != Party::Buyer;
+        if self.unclaimed.is_some() && !has_claims {
+            let message = "is not for buyers, who have no claims";
+            return Err(Problem::invalid_parameter(FieldError::new("/query/unclaimed", "not_allowed", message)));
+        }
+        let filter = Filter {
+            unclaimed: self.unclaimed.unwrap_or_default(),
+            workflow: self.workflow.as_ref(),
+            stage: self.stage.as_ref(),
+            overdue: self.overdue,
+            reviewer: self.reviewer.as_ref(),
+            actor: self.actor.as_ref(),
+        };
+        let after =
+            Cursor::of_page(self.cursor, state.app.cell())?.map(|(due_at, task_id)| DueAfter { due_at, task_id });
+        let mut found = state.app.tasks.inbox.list_reviews(caller, filter, (after, self.limit.rows())).await?;
+        let (items, unreadable) = apart(found.items.into_iter().map(ListedTask::readable));
+        Ok(Reviews {
+            items: items
+                .into_iter()
+                .map(|task| {
+                    let claims = found.claims.remove(&task.id).filter(|_| has_claims);
+                    Review::new(task, reads_workflow, claims)
+                })
+                .collect(),
+            unreadable,
+            counts: found.counts.into_iter().map(StageCount::from).collect(),
+            next: found.next.map(|last| Cursor::new((last.due_at, last.task_id), state.app.cell()).encode()),
+        })
+    }
 }
 
 /// The tasks that wait for the caller's party.
@@ -155,44 +207,7 @@ pub async fn list_reviews(
     Query(query): Query<ReviewsQuery>,
     State(state): State<AppState>,
 ) -> Result<Json<Reviews>, Problem> {
-    // Other parties would learn from the response who reviews for the partner.
-    if query.reviewer.is_some() && caller.party() != Party::Partner {
-        let message = "is for partners only: the reviewers that stages name are a partner's people";
-        return Err(Problem::invalid_parameter(FieldError::new("/query/reviewer", "not_allowed", message)));
-    }
-    let reads_workflow = inbox::reads_workflow(caller.party());
-    if query.workflow.is_some() && !reads_workflow {
-        let message = "is not for buyers, who cannot see a task's workflow";
-        return Err(Problem::invalid_parameter(FieldError::new("/query/workflow", "not_allowed", message)));
-    }
-    let has_claims = caller.party() != Party::Buyer;
-    if query.unclaimed.is_some() && !has_claims {
-        let message = "is not for buyers, who have no claims";
-        return Err(Problem::invalid_parameter(FieldError::new("/query/unclaimed", "not_allowed", message)));
-    }
-    let filter = Filter {
-        unclaimed: query.unclaimed.unwrap_or_default(),
-        workflow: query.workflow.as_ref(),
-        stage: query.stage.as_ref(),
-        overdue: query.overdue,
-        reviewer: query.reviewer.as_ref(),
-        actor: query.actor.as_ref(),
-    };
-    let after = Cursor::of_page(query.cursor, state.app.cell())?.map(|(due_at, task_id)| DueAfter { due_at, task_id });
-    let mut found = state.app.tasks.inbox.list_reviews(&caller, filter, (after, query.limit.rows())).await?;
-    let (items, unreadable) = apart(found.items.into_iter().map(ListedTask::readable));
-    Ok(Json(Reviews {
-        items: items
-            .into_iter()
-            .map(|task| {
-                let claims = found.claims.remove(&task.id).filter(|_| has_claims);
-                Review::new(task, reads_workflow, claims)
-            })
-            .collect(),
-        unreadable,
-        counts: found.counts.into_iter().map(StageCount::from).collect(),
-        next: found.next.map(|last| Cursor::new((last.due_at, last.task_id), state.app.cell()).encode()),
-    }))
+    query.page(&state, &caller).await.map(Json)
 }
 
 impl Review {

@@ -26,9 +26,9 @@ pub(super) fn of_command(command: CommandType) -> Value {
     inline(&json!({ "$ref": reference }), WHOLE)
 }
 
-/// The query parameters of a `GET` as properties.
-pub(super) fn parameters(path: &str) -> Vec<(&'static str, Value)> {
-    let list = CONTRACT["paths"][path]["get"]["parameters"].as_array().expect("an operation with parameters");
+/// The query parameters of an operation as properties.
+pub(super) fn parameters(method: &str, path: &str) -> Vec<(&'static str, Value)> {
+    let list = CONTRACT["paths"][path][method]["parameters"].as_array().expect("an operation with parameters");
     let query = list.iter().filter(|parameter| parameter["in"] == "query");
     let property = |parameter: &'static Value| {
         let mut schema = inline(&parameter["schema"], WHOLE);

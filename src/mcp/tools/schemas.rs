@@ -16,6 +16,9 @@ pub(super) fn input(tool: ToolName, bound: bool) -> Value {
     }
     match tool {
         ToolName::ListTasks => list_input(),
+        ToolName::ListReviews => reviews_input(),
+        ToolName::ClaimTask => claim_input(bound),
+        ToolName::ReleaseClaim => release_input(bound),
         ToolName::Why => why_input(bound),
         ToolName::Wait => wait_input(),
         ToolName::GetAnalytics => analytics_input(),
@@ -46,6 +49,9 @@ pub(super) fn output(tool: ToolName) -> Value {
     }
     match tool {
         ToolName::ListTasks => marked(named("TaskPage", 1)),
+        ToolName::ListReviews => marked(named("Reviews", WHOLE)),
+        ToolName::ClaimTask => marked(named("Claim", WHOLE)),
+        ToolName::ReleaseClaim => marked(named("Claims", WHOLE)),
         ToolName::Why => marked(named("WhyAnswer", WHOLE)),
         ToolName::Wait => object(
             &["changed", "next_after", "ended"],
@@ -108,15 +114,34 @@ fn without_read_only(schema: &mut Value) {
 }
 
 fn list_input() -> Value {
-    let mut schema = object(&[], parameters("/api/v1/tasks"));
+    let mut schema = object(&[], parameters("get", "/api/v1/tasks"));
     // It is for the platform.
     remove(&mut schema, "partner_id");
     properties(&mut schema)["limit"]["default"] = ROWS.into();
     schema
 }
 
+fn reviews_input() -> Value {
+    let mut schema = object(&[], parameters("get", "/api/v1/reviews"));
+    properties(&mut schema)["limit"]["default"] = ROWS.into();
+    schema
+}
+
 fn why_input(bound: bool) -> Value {
-    let mut schema = object(&["task_id"], parameters("/api/v1/tasks/{id}/why"));
+    of_task_and_actor(object(&[], parameters("get", "/api/v1/tasks/{id}/why")), bound)
+}
+
+fn claim_input(bound: bool) -> Value {
+    of_task_and_actor(named("NewClaim", WHOLE), bound)
+}
+
+fn release_input(bound: bool) -> Value {
+    of_task_and_actor(object(&[], parameters("delete", "/api/v1/tasks/{id}/claim")), bound)
+}
+
+/// The schema with the task, and with its `actor` only if the key does not fill that in.
+fn of_task_and_actor(mut schema: Value, bound: bool) -> Value {
+    require(&mut schema, "task_id");
     properties(&mut schema).insert("task_id".to_owned(), task_id());
     if bound {
         remove(&mut schema, "actor");
@@ -127,7 +152,7 @@ fn why_input(bound: bool) -> Value {
 }
 
 fn analytics_input() -> Value {
-    let mut schema = object(&["key"], parameters("/api/v1/workflows/{key}/analytics"));
+    let mut schema = object(&["key"], parameters("get", "/api/v1/workflows/{key}/analytics"));
     // It is for the platform.
     remove(&mut schema, "partner_id");
     properties(&mut schema).insert("key".to_owned(), named("WorkflowKey", WHOLE));

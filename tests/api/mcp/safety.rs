@@ -59,7 +59,7 @@ async fn instructions_in_what_people_write_are_marked_as_data_wherever_they_come
 }
 
 /// The names of tools, with those that the agent does not have.
-const TOOLS: [&str; 10] = [
+const TOOLS: [&str; 13] = [
     "approve",
     "reject",
     "submit_work",
@@ -70,6 +70,9 @@ const TOOLS: [&str; 10] = [
     "get_task",
     "register_workflow",
     "list_tasks",
+    "list_reviews",
+    "claim_task",
+    "release_claim",
 ];
 
 /// A call by chance: the tool, and members that it may be given.
@@ -98,6 +101,8 @@ fn calls() -> impl Strategy<Value = Vec<(&'static str, Vec<(&'static str, Value)
         "feedback",
         "resolution",
         "escalation",
+        "take_over",
+        "unclaimed",
         "key",
         "definition",
     ]);
@@ -117,7 +122,7 @@ fn good(tool: &str, task: &Value) -> Value {
         "ask" => with(at, &json!({ "to": "buyer", "question": "Blue?" })),
         "answer" => json!({ "task_id": task["id"], "question": 3, "answer": "Blue." }),
         "acknowledge_cancellation" => json!({ "task_id": task["id"], "in_flight": "discarded" }),
-        "get_task" => json!({ "task_id": task["id"] }),
+        "get_task" | "claim_task" | "release_claim" => json!({ "task_id": task["id"] }),
         "register_workflow" => json!({ "key": "mine", "definition": { "name": "Mine", "stages": [] } }),
         _ => json!({}),
     }
@@ -134,7 +139,7 @@ async fn an_agent_that_works_approves_nothing_by_any_sequence_of_calls() {
         Agent::new(&parties, &json!({ "scopes": ["work", "define"], "actors": ["u-bo", "u-copy"] })).await,
     ];
     let (mut accepted, mut refused) = (0, 0);
-    for round in 0..24 {
+    for round in 0..40 {
         let (agent, task) = (&keys[round % keys.len()], parties.open("brand-campaign").await);
         for (tool, members) in calls().new_tree(&mut runner).unwrap().current() {
             let mut arguments = good(tool, &parties.task(&task).await);
@@ -164,6 +169,8 @@ async fn an_agent_that_works_approves_nothing_by_any_sequence_of_calls() {
         let kinds: Vec<&str> = trail.iter().map(|entry| entry["type"].as_str().unwrap()).collect();
         assert!(!kinds.iter().any(|kind| decided(kind)), "{kinds:?}");
         assert_eq!(parties.task(&task).await["stage"]["key"], "copy", "it never left the first stage");
+        let claims = parties.partner.read(&format!("/api/v1/tasks/{task}/claim")).await;
+        assert_eq!(claims["items"], json!([]), "nor did it claim a decision");
     }
     assert!(accepted > 30 && refused > 50, "{accepted} accepted, {refused} refused");
 }

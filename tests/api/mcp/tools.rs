@@ -9,8 +9,9 @@ use crate::harness::parties::{DEMO, Parties, new_id, text};
 
 use super::world::Agent;
 
-const READ: [&str; 5] = ["get_analytics", "get_task", "list_tasks", "wait", "why"];
+const READ: [&str; 6] = ["get_analytics", "get_task", "list_reviews", "list_tasks", "wait", "why"];
 const WORK: [&str; 5] = ["acknowledge_cancellation", "answer", "ask", "post_update", "submit_work"];
+const REVIEW: [&str; 4] = ["answer", "ask", "claim_task", "release_claim"];
 const DEFINE: [&str; 3] = ["check_workflow", "register_workflow", "simulate_workflow"];
 
 fn all<'a>(lists: &[&[&'a str]]) -> BTreeSet<&'a str> {
@@ -20,21 +21,26 @@ fn all<'a>(lists: &[&[&'a str]]) -> BTreeSet<&'a str> {
 #[tokio::test]
 async fn a_key_gets_the_tools_that_it_can_use_and_the_others_refuse_it() {
     let parties = Parties::start().await;
-    let every = all(&[&READ, &WORK, &DEFINE, &["approve", "reject"]]);
+    let every = all(&[&READ, &WORK, &REVIEW, &DEFINE, &["approve", "reject"]]);
     // Reviewers may ask and answer as well, as in the contract.
     let table = [
         (json!({ "scopes": ["read"] }), all(&[&READ])),
         (json!({ "scopes": ["work"] }), all(&[&READ, &WORK])),
         (json!({ "scopes": ["define"] }), all(&[&READ, &DEFINE])),
-        (json!({ "scopes": ["review"] }), all(&[&READ, &["ask", "answer"]])),
-        (json!({ "scopes": ["review"], "actors": ["u-bo", "u-chi"] }), all(&[&READ, &["ask", "answer"]])),
-        (json!({ "scopes": ["review"], "actors": ["u-bo"] }), all(&[&READ, &["ask", "answer", "approve", "reject"]])),
+        (json!({ "scopes": ["review"] }), all(&[&READ, &REVIEW])),
+        (json!({ "scopes": ["review"], "actors": ["u-bo", "u-chi"] }), all(&[&READ, &REVIEW])),
+        (json!({ "scopes": ["review"], "actors": ["u-bo"] }), all(&[&READ, &REVIEW, &["approve", "reject"]])),
         (json!({ "scopes": ["work", "define"], "actors": ["u-bo"] }), all(&[&READ, &WORK, &DEFINE])),
     ];
     for (limits, expected) in table {
         let agent = Agent::new(&parties, &limits).await;
         let tools = agent.tools().await;
         assert_eq!(tools.keys().map(String::as_str).collect::<BTreeSet<_>>(), expected, "{limits}");
+        for (name, tool) in &tools {
+            let reads =
+                READ.contains(&name.as_str()) || ["check_workflow", "simulate_workflow"].contains(&name.as_str());
+            assert_eq!(tool["annotations"]["readOnlyHint"], reads, "{name}");
+        }
         for tool in every.difference(&expected) {
             agent.refused(tool, json!({}), "key_scope").await;
         }
@@ -213,12 +219,14 @@ async fn mistakes_in_arguments_are_refusals_that_name_the_place() {
     let parties = Parties::start().await;
     let agent = Agent::new(&parties, &json!({ "scopes": ["work", "define"] })).await;
     let task = parties.open("brand-campaign").await;
-    let table: [(&str, Value, &str); 11] = [
+    let table: [(&str, Value, &str); 13] = [
         ("get_task", json!({}), "/task_id"),
         ("get_task", json!({ "task_id": "7" }), "/task_id"),
         ("get_task", json!({ "task_id": task, "x": 1 }), "/x"),
         ("list_tasks", json!({ "limit": 0 }), "/limit"),
         ("list_tasks", json!({ "phase": "nowhere" }), "/phase"),
+        ("list_reviews", json!({ "actor": "" }), "/actor"),
+        ("list_reviews", json!({ "partner_id": new_id() }), "/partner_id"),
         ("wait", json!({ "task_id": task, "seconds": 51 }), "/seconds"),
         ("wait", json!({ "task_id": task, "after": -1 }), "/after"),
         ("submit_work", json!({ "summary": "x" }), "/task_id"),

@@ -90,6 +90,21 @@ fn the_actor_is_required_where_the_domain_requires_it() {
 }
 
 #[test]
+fn claims_have_the_members_of_the_contract_and_a_task() {
+    for bound in [false, true] {
+        let actor = if bound { &[][..] } else { &["actor"] };
+        for (tool, others) in [(ToolName::ClaimTask, &["lease", "take_over"][..]), (ToolName::ReleaseClaim, &[])] {
+            let schema = input(tool, bound);
+            let known: BTreeSet<&str> = schema["properties"].as_object().unwrap().keys().map(String::as_str).collect();
+            let required: BTreeSet<&str> =
+                schema["required"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
+            assert_eq!(required, [&["task_id"], actor].concat().into_iter().collect(), "{tool:?}");
+            assert_eq!(known, [&["task_id"], actor, others].concat().into_iter().collect(), "{tool:?}");
+        }
+    }
+}
+
+#[test]
 fn every_result_that_can_hold_what_people_wrote_is_marked() {
     for tool in ToolName::ALL {
         let marked = output(*tool)["required"].as_array().unwrap().contains(&json!(MARK));
@@ -102,7 +117,10 @@ fn every_result_that_can_hold_what_people_wrote_is_marked() {
 fn the_tools_of_an_agent_that_works_are_short() {
     let tools = ToolName::ALL.iter().filter(|tool| {
         tool.command().is_some_and(|command| command.scopes().include(crate::domain::values::scope::Scope::Work))
-            || matches!(tool, ToolName::ListTasks | ToolName::GetTask | ToolName::Why | ToolName::Wait)
+            || matches!(
+                tool,
+                ToolName::ListTasks | ToolName::ListReviews | ToolName::GetTask | ToolName::Why | ToolName::Wait
+            )
     });
     let size: usize = tools.map(|tool| input(*tool, true).to_string().len()).sum();
     assert!((5_000..30_000).contains(&size), "{size} bytes");
