@@ -9,12 +9,14 @@ use crate::app::base::Base;
 use crate::app::error::Error;
 use crate::app::workflows::Workflows;
 use crate::clock::Clock;
+use crate::domain::absence::Moment;
 use crate::domain::task::decide;
 use crate::domain::task::trail::KINDS;
 use crate::domain::task::unreadable::{ListedTask, UnreadableTask};
 use crate::domain::trail::Kind;
 use crate::domain::values::id::{ActorId, PartnerId, StageKey, TaskId, WorkflowKey};
 use crate::domain::values::party::{Actor, Party, Sender};
+use crate::domain::workflow::Stage;
 use crate::store::Pool;
 use crate::store::tasks::inbox::{self, Assignee, Queue};
 
@@ -41,7 +43,8 @@ pub struct Filter<'a> {
     pub stage: Option<&'a StageKey>,
     /// Whether the current wait is past its deadline.
     pub overdue: Option<bool>,
-    /// An actor whom the stage names as a reviewer, in the version that the task is pinned to.
+    /// An actor whom the stage names as a reviewer, in the version that the task is pinned to, or who
+    /// stands in for such a person now.
     pub reviewer: Option<&'a ActorId>,
     /// An actor of the caller's party: leaves out what this actor may not decide.
     pub actor: Option<&'a ActorId>,
@@ -125,7 +128,7 @@ impl Inbox {
         // Fetch one extra row to learn whether there are more than the limit.
         let queues = inbox::queues(&self.pool, assignee(caller), COUNTED + 1).await?;
         let counts = counts(&queues, reads_workflow(caller.party()));
-        let queues = self.chosen(queues, filter).await?;
+        let queues = self.chosen(caller, queues, filter).await?;
         let Found { items, claims, next } = self.page((caller, &queues), filter, (after, limit)).await?;
         Ok(Reviews { items, claims, counts, next })
     }
@@ -202,12 +205,17 @@ impl Inbox {
     }
 
     /// The queues that match a filter.
-    async fn chosen(&self, queues: Vec<Queue>, filter: Filter<'_>) -> Result<Vec<Queue>, Error> {
+    async fn chosen(&self, caller: &Caller, queues: Vec<Queue>, filter: Filter<'_>) -> Result<Vec<Queue>, Error> {
+        let absences = match (filter.reviewer, caller.partner_id()) {
+            (Some(_), Some(partner)) => self.loader.absences.now(partner).await?,
+            (_, _) => Arc::default(),
+        };
+        let moment = Moment { now: self.clock.now(), absences: &absences.absences };
         let mut chosen = Vec::with_capacity(queues.len());
         for queue in queues {
             let is_asked_for = filter.workflow.is_none_or(|workflow| *workflow == queue.workflow.key)
                 && filter.stage.is_none_or(|stage| *stage == queue.stage);
-            if is_asked_for && self.names(&queue, filter.reviewer).await? {
+            if is_asked_for && self.names(&queue, filter.reviewer, moment).await? {
                 chosen.push(queue);
             }
         }
@@ -219,11 +227,14 @@ impl Inbox {
         decide::may_decide(&task.workflow, &task.snapshot().task, (sender, self.dual_control), moment)
     }
 
-    /// Whether the queue's stage names this actor.
-    async fn names(&self, queue: &Queue, reviewer: Option<&ActorId>) -> Result<bool, Error> {
+    /// Whether the queue's stage names this actor, or somebody for whom the actor stands in.
+    async fn names(&self, queue: &Queue, reviewer: Option<&ActorId>, moment: Moment<'_>) -> Result<bool, Error> {
         let Some(reviewer) = reviewer else { return Ok(true) };
         let workflow = self.workflows.pinned(queue.partner_id, &queue.workflow).await?;
-        Ok(workflow.find(&queue.stage).is_some_and(|(_, stage)| stage.reviewers().any(|named| named == reviewer)))
+        let stands_in =
+            |stage: &Stage, named: &ActorId| stage.allows_substitutes() && moment.substitute(named) == Some(reviewer);
+        let is_theirs = |stage: &Stage| stage.reviewers().any(|named| named == reviewer || stands_in(stage, named));
+        Ok(workflow.find(&queue.stage).is_some_and(|(_, stage)| is_theirs(stage)))
     }
 }
 

@@ -41,7 +41,8 @@ pub struct ReviewsQuery {
     workflow: Option<WorkflowKey>,
     /// Only tasks whose current wait is past its deadline (`true`), or is not (`false`).
     overdue: Option<bool>,
-    /// Only tasks at a stage that names this person in `reviewers`, in the task's workflow version.
+    /// Only tasks at a stage that names this person in `reviewers`, in the task's workflow version, or
+    /// names somebody absent for whom the person stands in.
     /// The task's phase does not matter, nor whether the person may still decide; add `actor` for
     /// that. Stages that name nobody are omitted. For partners only, because the named reviewers
     /// are a partner's people.
