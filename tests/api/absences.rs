@@ -189,7 +189,8 @@ async fn a_substitute_decides_and_everybody_who_may_reads_for_whom() {
     assert_eq!(done["task"]["review"]["votes"][0]["for"], "u-anna");
     parties.partner.done(&task, &approval("u-bo")).await;
     let feed = parties.partner.read("/api/v1/events?limit=100").await;
-    let votes: Vec<_> = feed["items"].as_array().unwrap().iter().filter(|row| row["data"]["for"] == "u-anna").collect();
+    let votes: Vec<_> =
+        feed["items"].as_array().unwrap().iter().filter(|row| row["event"]["data"]["for"] == "u-anna").collect();
     assert_eq!(votes.len(), 1, "{feed}");
     let buyers = parties.buyer.get(&format!("/api/v1/tasks/{task}/audit?limit=100")).await;
     let status = parties.buyer.get(&format!("/api/v1/tasks/{task}/status")).await;

@@ -90,6 +90,18 @@ pub(in crate::domain) fn filled<'a>(
     found.or(represented.first()).copied()
 }
 
+/// The absent person in whose seat `actor` votes at this moment in the review, running or paused; none
+/// if there is no review, or the seat is the actor's own.
+pub(in crate::domain) fn represented<'a>(
+    workflow: &'a Workflow,
+    task: &'a Task,
+    actor: &ActorRef,
+    moment: Moment<'_>,
+) -> Option<&'a ActorId> {
+    task.phase.votes()?;
+    filled(workflow, task, actor, moment)?.stands_for
+}
+
 /// Who votes in the seat of a named person who is absent: the substitute, unless that person votes
 /// elsewhere; none if nobody does, or the person is there.
 pub(in crate::domain) fn substitute<'a>(

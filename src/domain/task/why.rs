@@ -40,6 +40,8 @@ pub struct Why {
     pub then: Option<Silence>,
     /// What the pending decision needs.
     pub needs: Option<Needs>,
+    /// The absent person in whose seat the actor would vote in the review; none: the actor's own.
+    pub stands_for: Option<ActorId>,
     /// What the actor can do: an entry for each type of command, in the order of the contract.
     pub you: Vec<Ability>,
 }
@@ -173,6 +175,10 @@ impl Why {
             due_at: task.due_at(),
             then,
             needs: needs(workflow, snapshot, Reader { party: reader, moment }),
+            stands_for: asker
+                .sender
+                .actor_ref()
+                .and_then(|actor| seats::represented(workflow, task, &actor, moment).cloned()),
             you,
         }
     }
