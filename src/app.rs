@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::domain::values::cell::Cell;
 use crate::store::Pool;
 
+use self::absences::Absences;
 use self::analytics::Analytics;
 use self::audit::Audit;
 use self::audit::transparency_log::Keys;
@@ -41,6 +42,7 @@ pub use self::access::Caller;
 pub use self::error::{Archived, Error, NothingToDecide};
 pub use crate::webhook::address::Reach;
 
+pub mod absences;
 pub mod access;
 pub mod analytics;
 mod archived;
@@ -129,6 +131,8 @@ pub struct App {
     pub audit: Audit,
     /// Partners and their keys.
     pub partners: Arc<Partners>,
+    /// Absences of their people.
+    pub absences: Arc<Absences>,
     /// Workflows and simulations.
     pub workflows: Arc<Workflows>,
     /// Statistics of closed tasks.
@@ -162,12 +166,13 @@ impl App {
 
         let journal = Arc::new(Journal::new(&base));
         let partners = Arc::new(Partners::new(&base, Arc::clone(&journal)));
+        let absences = Arc::new(Absences::new(&base, Arc::clone(&journal)));
         let workflows = Arc::new(Workflows::new(&base, Arc::clone(&journal)));
         let forecasts = Arc::new(Forecasts::new(&base));
         let statuses = Statuses::new(&base, Arc::clone(&forecasts));
 
         let commits = Arc::new(Commits::new(Arc::clone(&statuses.watchers)));
-        let loader = Arc::new(Loader::new(&base, Arc::clone(&workflows)));
+        let loader = Arc::new(Loader::new(&base, (Arc::clone(&workflows), Arc::clone(&absences))));
         let writes = Arc::new(Writes::new(&base, options.write_capacity, Arc::clone(&commits)));
         let renderer = Arc::new(Renderer::new(&base, Arc::clone(&loader), Arc::clone(&forecasts)));
         let links = Arc::new(Links::new(&base, (Arc::clone(&partners), Arc::clone(&loader)), options.public_origin));
@@ -185,7 +190,7 @@ impl App {
             webhooks: Webhooks::new(&base, renderer, &commits, way),
             erasures: Erasures::new(
                 &base,
-                (Arc::clone(&partners), Arc::clone(&links), Arc::clone(&tasks.claims)),
+                (Arc::clone(&partners), Arc::clone(&absences), Arc::clone(&links), Arc::clone(&tasks.claims)),
                 loader,
                 Arc::clone(&writes),
             ),
@@ -197,6 +202,7 @@ impl App {
             retention,
             audit,
             partners,
+            absences,
             workflows,
             shutdown: base.shutdown,
             cell: base.cell,

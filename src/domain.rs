@@ -6,7 +6,7 @@
 //! - **ENTER s**: starts the next round of s, discards the votes and records `stage_entered`. The
 //!   phase is `preparing` if the task returns to s or s requires work, else REVIEW follows.
 //! - **REVIEW**: the phase is `in_review`, without votes, and its clock starts. If too few of the
-//!   named reviewers may approve, ESCALATE.
+//!   named reviewers may approve and are there or represented, ESCALATE.
 //! - **APPROVE**: records `stage_approved`, then ENTER the next stage, or `workflow_completed` and
 //!   `delivery`.
 //! - **REJECT**: records `stage_rejected`. In the last round `on_exhausted` applies (ESCALATE, or
@@ -24,6 +24,7 @@
 //! The same rules as data are in [`task::table`], together with the refusals common to all
 //! commands. Tests compare code, data and this page.
 
+pub mod absence;
 pub mod analytics;
 pub mod audit;
 pub mod calendar;

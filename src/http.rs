@@ -184,6 +184,8 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(routes::partners::revoke_partner_key))
         .routes(routes!(routes::keys::create_key, routes::keys::list_keys))
         .routes(routes!(routes::keys::revoke_key))
+        .routes(routes!(routes::absences::list_absences))
+        .routes(routes!(routes::absences::get_absence, routes::absences::set_absence, routes::absences::remove_absence))
         .routes(routes!(routes::links::create_link, routes::links::list_links))
         .routes(routes!(routes::links::get_link, routes::links::end_link))
         .routes(routes!(routes::links::revoke_links))

@@ -8,6 +8,7 @@
 //! distributed engine. The few searches that cannot do so are marked in their text (`/* search: …
 //! */`) and named in a test, and they take no locks.
 
+pub mod absences;
 pub mod analytics;
 pub mod audit;
 pub mod db;

@@ -32,6 +32,7 @@ use crate::store::erasures::{Erase, New, Window};
 use crate::store::tasks::transitions::{Outcome, Save};
 use crate::store::{self, Pool};
 
+use super::absences::Absences;
 use super::access::Caller;
 use super::archived;
 use super::base::Base;
@@ -87,6 +88,7 @@ pub struct Erasures {
     clock: Clock,
     shutdown: Shutdown,
     partners: Arc<Partners>,
+    absences: Arc<Absences>,
     links: Arc<Links>,
     claims: Arc<Claims>,
     loader: Arc<Loader>,
@@ -96,7 +98,7 @@ pub struct Erasures {
 impl Erasures {
     pub(super) fn new(
         base: &Base,
-        (partners, links, claims): (Arc<Partners>, Arc<Links>, Arc<Claims>),
+        (partners, absences, links, claims): (Arc<Partners>, Arc<Absences>, Arc<Links>, Arc<Claims>),
         loader: Arc<Loader>,
         writes: Arc<Writes>,
     ) -> Self {
@@ -106,6 +108,7 @@ impl Erasures {
             clock: base.clock.clone(),
             shutdown: base.shutdown.clone(),
             partners,
+            absences,
             links,
             claims,
             loader,
@@ -221,7 +224,7 @@ impl Erasures {
     }
 
     /// Records that these tasks are done or, without a window, that there are no more; then the
-    /// actor also leaves links, claims and the partner's keys, and the files that hold its data are
+    /// actor also leaves links, claims, absences and the partner's keys, and the files that hold its data are
     /// noted. `false` if another replica was faster.
     pub async fn advance(&self, erasure: &Record, window: Option<&Window>) -> Result<bool, Error> {
         if let (None, Some(actor)) = (window, &erasure.actor_id) {
@@ -230,6 +233,7 @@ impl Erasures {
             self.claims.forget_actor(whose, actor, erasure.requested_at).await?;
             if let Some(partner) = erasure.partner_id {
                 self.partners.forget_actor(partner, actor, erasure.requested_at).await?;
+                self.absences.forget_actor(partner, actor, erasure.requested_at).await?;
             }
             let mut noted = None;
             while let Some(last) = self.note_archived(erasure, noted).await? {
@@ -288,7 +292,8 @@ impl Erasures {
                 self.record_request(erasure, partner_id).await?;
             }
             let (transition, head, seed) = (&transition, task.head, ids::random::<32>);
-            let save = Save { transition, head, command_digest: None, seed, traceparent: None };
+            let absences_version = task.absences.version;
+            let save = Save { transition, head, absences_version, command_digest: None, seed, traceparent: None };
             let erase = Erase { erasure_id: erasure.id, partner_id, plan: &plan, save };
             match store::erasures::erase(&self.pool, &erase).await {
                 Ok(Outcome::Saved(_)) => {
@@ -335,7 +340,7 @@ impl Erasures {
             ids_remain: plan.ids_remain,
             restated: plan.restated.clone(),
         };
-        let decided = decide::decide(&task.workflow, &snapshot, Input::Erase(&recorded), self.clock.now());
+        let decided = decide::decide(&task.workflow, &snapshot, Input::Erase(&recorded), task.moment(self.clock.now()));
         let transition = decided.map_err(|_| Error::impossible("an erasure that is refused"))?;
         Ok(Some((plan, Some(transition))))
     }

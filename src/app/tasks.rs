@@ -6,12 +6,13 @@ use std::sync::Arc;
 use tracing::Instrument as _;
 
 use crate::clock::Clock;
+use crate::domain::absence::Moment;
 use crate::domain::link::LinkState;
 use crate::domain::task::TagSecret;
 use crate::domain::task::decide::{self, Opening};
 use crate::domain::task::event::WorkflowRef;
 use crate::domain::task::unreadable::{ListedTask, UnreadableTask};
-use crate::domain::task::view::{Reader, TaskView};
+use crate::domain::task::view::TaskView;
 use crate::domain::task::why::{Asker, Why};
 use crate::domain::values::id::{ActorId, BuyerId, PartnerId, TaskId, WorkflowKey};
 use crate::domain::values::party::{Actor, Party, Sender};
@@ -34,6 +35,7 @@ use super::access::{Caller, may_see};
 use super::archived::missing;
 use super::base::Base;
 use super::conflict::ConflictContext;
+use super::contention::MAX_ATTEMPTS;
 use super::error::Error;
 use super::replay::Replay;
 use super::status::forecast::Forecasts;
@@ -159,37 +161,11 @@ impl Tasks {
             deadline_at: new.deadline_at,
             tag_secret: TagSecret::from_random(ids::random()),
         };
-        let transition = decide::open(&pinned.workflow, opening, self.clock.now()).map_err(Error::Rejected)?;
         let (decisions, clock) = (self.decisions.clone(), self.clock.clone());
         let (loader, writes) = (Arc::clone(&self.loader), Arc::clone(&self.writes));
         // The write continues if the caller disconnects.
-        let traceparent = spans::traceparent();
-        let write = async move {
-            let open = Open {
-                transition: &transition,
-                partner_id: new.partner_id,
-                buyer_id: new.buyer_id,
-                digest: new.digest,
-                seed: ids::random::<32>,
-                traceparent: traceparent.as_deref(),
-            };
-            let outcome = spans::Span::step("write").run(insert_opened(&decisions, &open)).await?;
-            let opened = matches!(outcome, Outcome::Saved(_));
-            if opened {
-                writes.commits.announce(&transition);
-            }
-            let Some(found) = loader.load_to_decide(new.id).await? else {
-                return Err(match loader.find_archived(new.id).await? {
-                    Some(archived) => Error::TaskExisted(Box::new(archived)),
-                    None => Error::impossible("a task that was just written is not there"),
-                });
-            };
-            let answer = same(&found, &new, &clock).map(|view| (view, opened));
-            if opened {
-                writes.recent.keep(Arc::new(found)).await;
-            }
-            answer
-        };
+        let write =
+            async move { open_new(&decisions, &clock, (&loader, &writes), (&pinned.workflow, opening, &new)).await };
         let write = tokio::spawn(Box::pin(spans::follow(write.in_current_span())));
         write.await.map_err(|fault| Error::Internal(Arc::new(fault)))?
     }
@@ -213,7 +189,7 @@ impl Tasks {
                 task
             }
         };
-        Ok(task.task_view(Reader { party: caller.party(), at: self.clock.now() }))
+        Ok(task.task_view(caller.party(), self.clock.now()))
     }
 
     /// Why a task waits, and what an actor of the caller's party can do about it under the caller's
@@ -243,14 +219,14 @@ impl Tasks {
         let link = bound.map_or(LinkState::Open, |bound| bound.compare(&task.workflow, &task.snapshot().task));
         let claims = self.claims.of_desk(caller, &task, &caller.sender(actor.clone().map(Actor::from))).await?;
         let why = self.why(caller, &task, actor, at);
-        let view = task.task_view(Reader { party: caller.party(), at });
+        let view = task.task_view(caller.party(), at);
         Ok(Desk { task: view, workflow: task.workflow, why, link, claims, at })
     }
 
     fn why(&self, caller: &Caller, task: &Loaded, actor: Option<ActorId>, at: Time) -> Why {
         let sender = caller.sender(actor.map(Actor::from));
         let asker = Asker { sender: &sender, dual_control: self.dual_control };
-        let mut why = Why::new(&task.workflow, task.snapshot(), asker, at);
+        let mut why = Why::new(&task.workflow, task.snapshot(), asker, task.moment(at));
         for ability in &mut why.you {
             if let Err(refusal) = caller.check_type(ability.command) {
                 (ability.refusal, ability.until) = (Some(refusal), None);
@@ -309,9 +285,8 @@ impl Tasks {
             Ok(record) => self.loader.with_workflow(record).await,
             Err(error) => Err(error.into()),
         };
-        let reader = Reader { party: caller.party(), at: self.clock.now() };
         Ok(match loaded {
-            Ok(task) => ListedTask::Task(Box::new(task.task_view(reader))),
+            Ok(task) => ListedTask::Task(Box::new(task.task_view(caller.party(), self.clock.now()))),
             Err(error) => ListedTask::Unreadable(UnreadableTask { task_id, unreadable: error.unreadable()? }),
         })
     }
@@ -327,11 +302,56 @@ fn check_actor(caller: &Caller, actor: Option<&ActorId>) -> Result<(), Error> {
     Err(Error::Parameter { pointer: "/query/actor", code, rule })
 }
 
+/// Decides and writes an opening; returns whether the task is new. An opening can begin a review, so it is
+/// decided again if the partner's absences were changed meanwhile.
+async fn open_new(
+    decisions: &Pool,
+    clock: &Clock,
+    (loader, writes): (&Loader, &Writes),
+    (workflow, opening, new): (&Workflow, Opening, &NewTask),
+) -> Result<(TaskView, bool), Error> {
+    let mut absences = loader.absences.last_read(new.partner_id).await;
+    let traceparent = spans::traceparent();
+    for _ in 0..MAX_ATTEMPTS {
+        let moment = Moment { now: clock.now(), absences: &absences.absences };
+        let transition = decide::open(workflow, opening.clone(), moment).map_err(Error::Rejected)?;
+        let open = Open {
+            transition: &transition,
+            partner_id: new.partner_id,
+            buyer_id: new.buyer_id,
+            absences_version: absences.version,
+            digest: new.digest,
+            seed: ids::random::<32>,
+            traceparent: traceparent.as_deref(),
+        };
+        let outcome = spans::Span::step("write").run(insert_opened(decisions, &open)).await?;
+        let opened = matches!(outcome, Outcome::Saved(_));
+        if opened {
+            writes.commits.announce(&transition);
+        }
+        if let Some(found) = loader.load_to_decide(new.id).await? {
+            let answer = same(&found, new, clock).map(|view| (view, opened));
+            if opened {
+                writes.recent.keep(Arc::new(found)).await;
+            }
+            return answer;
+        }
+        if let Some(archived) = loader.find_archived(new.id).await? {
+            return Err(Error::TaskExisted(Box::new(archived)));
+        }
+        if opened {
+            return Err(Error::impossible("a task that was just written is not there"));
+        }
+        absences = loader.absences.now(new.partner_id).await?;
+    }
+    Err(Error::contended())
+}
+
 /// The task for a repeated request to open it, if the request is the same.
 fn same(found: &Loaded, new: &NewTask, clock: &Clock) -> Result<TaskView, Error> {
     if new.digest != found.open_digest {
         let context = ConflictContext::new(&found.workflow, found.snapshot(), Party::Platform);
         return Err(Error::TaskExists(Box::new(context)));
     }
-    Ok(found.task_view(Reader { party: Party::Platform, at: clock.now() }))
+    Ok(found.task_view(Party::Platform, clock.now()))
 }

@@ -10,8 +10,8 @@ use super::values::id::ActorId;
 use super::values::party::{ActorRef, Source};
 use super::values::time::Time;
 
-/// The lists of a task's trail that name people of the sending party.
-const NAMING: [&str; 2] = ["data.added", "data.removed"];
+/// The fields of a task's trail that name people of the sending party: lists, and who was stood in for.
+const NAMING: [&str; 3] = ["data.added", "data.removed", "data.for"];
 
 /// Whose data is erased.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,7 +74,8 @@ impl Plan {
                 }
                 "data.internal_feedback" => copies.internal,
                 "actor.id" => own && !is_open,
-                // A list of people is one field and goes as a whole, whoever wrote it.
+                // It belongs to those whom it names, whoever wrote it. A list is one field and goes as a
+                // whole.
                 path if NAMING.contains(&path) => is_named(path) && !is_open,
                 _ => own,
             };
@@ -110,8 +111,8 @@ struct Copies {
 }
 
 /// Plans what to erase of an actor from an entry of a partner's trail: the people that a key was made
-/// for, as a whole list, and its label; the person whose links were made or revoked. Returns the new
-/// content of the personal column.
+/// for, as a whole list, and its label; the person whose links were made or revoked; who is absent and
+/// who stands in, each by itself. Returns the new content of the personal column.
 ///
 /// # Errors
 ///
@@ -122,23 +123,31 @@ pub fn plan_partner_entry(
     actor: &ActorId,
     until: Time,
 ) -> Result<Option<String>, audit::Error> {
-    if !people_of(&event.fact).contains(actor) || event.recorded_at > until {
+    let fields = fields_about(&event.fact, actor);
+    if fields.is_empty() || event.recorded_at > until {
         return Ok(None);
     }
-    let goes = |path: &str| matches!(path, "data.actors" | "data.label" | "data.actor");
-    let (personal, fields) = erase::<PartnerEvent>(row, goes)?;
+    let (personal, fields) = erase::<PartnerEvent>(row, |path| fields.contains(&path))?;
     Ok((fields > 0).then_some(personal))
 }
 
-/// The people that an entry of a partner's trail names.
-fn people_of(fact: &PartnerFact) -> &[ActorId] {
+/// The fields of an entry of a partner's trail that are about a person.
+fn fields_about(fact: &PartnerFact, person: &ActorId) -> Vec<&'static str> {
+    let fields = |named: &[(&'static str, &Option<ActorId>)]| {
+        named.iter().filter(|(_, id)| id.as_ref() == Some(person)).map(|(path, _)| *path).collect()
+    };
     match fact {
-        PartnerFact::KeyCreated { actors: Some(actors), .. } => actors,
-        PartnerFact::LinkCreated { actor, .. } | PartnerFact::LinksRevoked { actor: Some(actor), .. } => {
-            std::slice::from_ref(actor)
+        PartnerFact::KeyCreated { actors: Some(actors), .. } if actors.contains(person) => {
+            vec!["data.actors", "data.label"]
+        }
+        PartnerFact::LinkCreated { actor, .. }
+        | PartnerFact::LinksRevoked { actor, .. }
+        | PartnerFact::AbsenceRemoved { actor } => fields(&[("data.actor", actor)]),
+        PartnerFact::AbsenceSet { actor, substitute, .. } => {
+            fields(&[("data.actor", actor), ("data.substitute", substitute)])
         }
         PartnerFact::Created {}
-        | PartnerFact::KeyCreated { actors: None, .. }
+        | PartnerFact::KeyCreated { .. }
         | PartnerFact::KeyRevoked { .. }
         | PartnerFact::WorkflowRegistered { .. }
         | PartnerFact::WorkflowRetired { .. }
@@ -147,8 +156,7 @@ fn people_of(fact: &PartnerFact) -> &[ActorId] {
         | PartnerFact::ErasureCompleted { .. }
         | PartnerFact::Exported { .. }
         | PartnerFact::TasksArchived { .. }
-        | PartnerFact::LinkEnded { .. }
-        | PartnerFact::LinksRevoked { actor: None, .. } => &[],
+        | PartnerFact::LinkEnded { .. } => Vec::new(),
     }
 }
 
@@ -160,13 +168,18 @@ impl Scope {
             && (event.seq <= self.last || event.recorded_at <= self.until)
     }
 
-    /// Whether the list of people at `path` of `event` names the actor, before the request.
+    /// Whether the field `path` of `event` names the actor, before the request.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "every other event names nobody but its author")]
     fn is_named(&self, event: &Event, path: &str) -> bool {
-        let Fact::ReviewersChanged(changed) = &event.fact else { return false };
-        let list = if path == "data.added" { &changed.added } else { &changed.removed };
-        let named =
-            event.party == Source::from(self.actor.party) && list.iter().flatten().any(|id| *id == self.actor.id);
-        named && (event.seq <= self.last || event.recorded_at <= self.until)
+        let named: Vec<&ActorId> = match (&event.fact, path) {
+            (Fact::ReviewersChanged(changed), "data.added") => changed.added.iter().flatten().collect(),
+            (Fact::ReviewersChanged(changed), "data.removed") => changed.removed.iter().flatten().collect(),
+            (Fact::VoteRecorded(vote), "data.for") => vote.stands_for.iter().collect(),
+            (Fact::EscalationResolved(resolved), "data.for") => resolved.stands_for.iter().collect(),
+            _ => return false,
+        };
+        let is_theirs = event.party == Source::from(self.actor.party) && named.contains(&&self.actor.id);
+        is_theirs && (event.seq <= self.last || event.recorded_at <= self.until)
     }
 
     /// Copies of the actor's words also stand among others': in the decision that the votes led to,

@@ -1,6 +1,7 @@
 //! The domain's tests: tables with one case per line, the grid of phase, command and party, and the
 //! laws over random and exhaustive sequences.
 
+mod absences;
 mod alone;
 mod business;
 mod buyer;

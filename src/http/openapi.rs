@@ -133,7 +133,7 @@ request for another one (`421`), its keys (`401`) and its cursors (`400`). A ser
 
 A request carries exactly one credential. Resources of other parties do not exist for the caller: `404`.";
 
-const TAGS: [(&str, &str); 11] = [
+const TAGS: [(&str, &str); 12] = [
     ("workflows", "Workflows: sequences of stages that partners register. Versions are immutable."),
     ("tasks", "Tasks, and the commands that change them."),
     ("status", "The status of tasks, for buyers."),
@@ -145,6 +145,7 @@ const TAGS: [(&str, &str); 11] = [
     ("erasures", "Erasure of one person's personal data from all tasks. All trails still verify afterwards."),
     ("audit", "The audit trail: who decided what, when and on which revision, with the hashes that prove it."),
     ("keys", "A partner's own keys, each limited to scopes, actors and a time."),
+    ("absences", "Absences of a partner's people, each with the person who stands in."),
     ("links", "Links for people, who come in by a browser and without a credential."),
     ("partners", "Partners and their keys, managed by the platform."),
     ("operation", "For operators of the service. No credential is required."),

@@ -1,6 +1,7 @@
 //! The handlers, one file per resource. Each parses the request, makes one call into `app` and
 //! renders the result.
 
+pub mod absences;
 pub mod analytics;
 pub mod audit;
 pub mod bulk;

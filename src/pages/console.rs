@@ -1,5 +1,5 @@
 //! The console of a partner's developers and of the platform's operators: tasks, workflows, webhooks
-//! and their deliveries, people and keys. A session changes nothing here unless its link was made
+//! and their deliveries, people, absences and keys. A session changes nothing here unless its link was made
 //! with `manage`, and it never votes.
 
 use axum::http::Method;
@@ -16,6 +16,7 @@ use super::Page;
 use super::problem::{Kind, PageError};
 use super::session::Visitor;
 
+mod absences;
 mod check;
 mod deliveries;
 mod drawing;
@@ -72,6 +73,9 @@ pub(super) fn pages() -> Vec<Page> {
         page(Method::POST, "/people/end-all", "end_links_of_person", post(people::post_end_all)),
         page(Method::GET, "/people/{link}", "page_person_link", get(people::get_link)),
         page(Method::POST, "/people/{link}/end", "end_link", post(people::post_end)),
+        page(Method::GET, "/absences", "page_absences", get(absences::get_absences)),
+        page(Method::POST, "/absences", "set_own_absence", post(absences::post_absence)),
+        page(Method::POST, "/absences/remove", "remove_own_absence", post(absences::post_remove)),
         page(Method::GET, "/keys", "page_keys", get(keys::get_keys)),
         page(Method::POST, "/keys", "make_key", post(keys::post_key)),
         page(Method::GET, "/keys/{key}/revoke", "page_revoke_key", get(keys::get_revoke)),

@@ -152,6 +152,7 @@ fn navigation(reach: &Reach, path: &str) -> Vec<Entry> {
             ("/deliveries", "nav-deliveries"),
             ("/insights", "nav-insights"),
             ("/people", "nav-people"),
+            ("/absences", "nav-absences"),
             ("/keys", "nav-keys"),
         ],
         (LinkKind::Console, Party::Platform) => &[

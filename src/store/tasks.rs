@@ -35,6 +35,8 @@ pub struct Record {
     pub snapshot: Snapshot,
     /// The hash of the last event.
     pub head: Hash,
+    /// The version of the partner's absences at that moment.
+    pub absences_version: u64,
     /// The bytes of JSON that the record was read from.
     pub size: usize,
 }
@@ -154,7 +156,8 @@ macro_rules! select_tasks {
             crate::store::tasks::Row,
             $before + r#" select task_id, partner_id, buyer_id, workflow_key, workflow_version, title,
                 metadata::text as metadata, open_digest, opened_at, due_at, version, format, state::text as "state!",
-                notes::text as "notes!", buyer_status::text as "buyer_status!", head_hash
+                notes::text as "notes!", buyer_status::text as "buyer_status!", head_hash,
+                (select absences_version from partners where partners.id = tasks.partner_id) as "absences_version!"
                 from tasks "# + $($after)+,
             $($parameter),+
         )
@@ -206,6 +209,7 @@ pub(super) struct Row {
     pub(super) notes: String,
     pub(super) buyer_status: String,
     pub(super) head_hash: Vec<u8>,
+    pub(super) absences_version: i64,
 }
 
 /// The columns of a status.
@@ -248,6 +252,7 @@ impl TryFrom<Row> for Record {
             open_digest: place.digest(&row.open_digest)?,
             snapshot,
             head: place.hash(&row.head_hash)?,
+            absences_version: place.unsigned(row.absences_version)?,
             size,
         })
     }

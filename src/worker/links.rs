@@ -1,5 +1,5 @@
-//! Removes the rows of links that ended 90 days ago. Nothing is claimed: two replicas that remove at
-//! the same time share the rows between them.
+//! Removes the rows of links that ended 90 days ago, and of absences that ended a day ago. Nothing is
+//! claimed: two replicas that remove at the same time share the rows between them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ pub const NAME: &str = "links";
 pub const BOUND: Duration = Duration::from_mins(5);
 /// The pause between two turns.
 const INTERVAL: Duration = Duration::from_mins(1);
-/// The most links that a turn removes.
+/// The most rows of each kind that a turn removes.
 const BATCH: u32 = 1_000;
 
 /// The worker. One per process.
@@ -55,6 +55,7 @@ impl Links {
 
     /// Removes once; returns how many links.
     pub async fn step(&self) -> Result<u64, Error> {
+        self.app.absences.remove_ended(BATCH).await?;
         let removed = self.app.links.remove_old(BATCH).await?;
         self.removed.inc_by(removed);
         Ok(removed)

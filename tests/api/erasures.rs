@@ -1,6 +1,7 @@
 //! Erasing a person: the planted words are looked for in every table, the trails are verified, and workers are
 //! stopped, doubled and tripped.
 
+mod absent;
 mod doors;
 mod people;
 

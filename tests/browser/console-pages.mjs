@@ -21,7 +21,7 @@ export async function run(rig) {
   const pages = [
     [developer, ["/tasks", "/workflows", "/workflows/brand-campaign", "/workflows/brand-campaign/play",
       "/workflows/check?from=brand-campaign", "/webhooks", "/webhooks/hook", "/webhooks/hook/remove",
-      "/webhooks/hook/resend?since=2027-01-01", "/deliveries", "/insights", "/people", "/keys"]],
+      "/webhooks/hook/resend?since=2027-01-01", "/deliveries", "/insights", "/people", "/absences", "/keys"]],
     [operator, ["/tasks", "/partners", `/partners/${partner}`, "/erasures", "/insights", `/insights?partner=${partner}`]],
   ];
   for (const [page, paths] of pages) {

@@ -97,7 +97,7 @@ impl Links {
         let fact = PartnerFact::LinkCreated {
             link_id: link.id,
             to: link.kind,
-            actor: actor.id.clone(),
+            actor: Some(actor.id.clone()),
             manage: link.manage,
             expires_at: link.expires_at,
         };

@@ -93,7 +93,7 @@ impl Claims {
     }
 
     async fn take(&self, task: &Loaded, take: &Take<'_>, take_over: bool) -> Result<(), Error> {
-        let places = Places::of(&task.workflow, &task.snapshot().task);
+        let places = Places::of(&task.workflow, &task.snapshot().task, task.moment(take.at));
         let own = places.iter().find(|group| group.admits(&take.actor.id)).ok_or_else(Error::contended)?;
         for _ in 0..MAX_ATTEMPTS {
             claims::remove_void(&self.pool, take.task_id, take.target, take.at).await?;
@@ -146,7 +146,7 @@ impl Claims {
     async fn find_standing(&self, task: &Loaded, now: Time) -> Result<Vec<Claim>, Error> {
         let id = task.snapshot().task.id();
         let mut found = claims::list(&self.pool, &[id], now).await?;
-        Ok(standing(task, found.remove(&id)))
+        Ok(standing(task, found.remove(&id), now))
     }
 
     /// The claims of a task as a person of the caller's party sees them. A buyer is one person and has
@@ -160,7 +160,7 @@ impl Claims {
         let decision = pending::decision(task, caller.party(), asker, now);
         let may_claim = decision.is_ok_and(|decision| check_link(caller, task, &decision).is_ok());
         let standing = self.find_standing(task, now).await?;
-        let places = Places::of(&task.workflow, &task.snapshot().task);
+        let places = Places::of(&task.workflow, &task.snapshot().task, task.moment(now));
         let own = sender.actor.as_ref().and_then(|actor| places.iter().find(|group| group.admits(&actor.id)));
         let is_full =
             own.is_some_and(|own| standing.iter().filter(|claim| own.admits(&claim.actor.id)).count() >= own.count());
@@ -214,10 +214,10 @@ fn target(bound: BoundTo) -> Target {
 }
 
 /// Those of a task's claims that are for the decision that it waits for, by people who can still make it.
-pub(super) fn standing(task: &Loaded, found: Option<Vec<(u32, Claim)>>) -> Vec<Claim> {
-    let (workflow, task) = (&task.workflow, &task.snapshot().task);
+pub(super) fn standing(task: &Loaded, found: Option<Vec<(u32, Claim)>>, now: Time) -> Vec<Claim> {
+    let (workflow, moment, task) = (&task.workflow, task.moment(now), &task.snapshot().task);
     let Some(target) = BoundTo::of(workflow, task).map(target) else { return Vec::new() };
-    let places = Places::of(workflow, task);
+    let places = Places::of(workflow, task, moment);
     let stands = |(seat, claim): &(u32, Claim)| {
         claim.target == target && places.iter().any(|group| group.holds(*seat, &claim.actor.id))
     };
@@ -226,8 +226,8 @@ pub(super) fn standing(task: &Loaded, found: Option<Vec<(u32, Claim)>>) -> Vec<C
 
 /// Whether as many people have claimed the task as can decide it together: in every panel that is
 /// still asked, or in that of `actor`.
-pub(super) fn is_taken(task: &Loaded, standing: &[Claim], actor: Option<&ActorId>) -> bool {
-    let groups = Places::of(&task.workflow, &task.snapshot().task);
+pub(super) fn is_taken(task: &Loaded, standing: &[Claim], actor: Option<&ActorId>, now: Time) -> bool {
+    let groups = Places::of(&task.workflow, &task.snapshot().task, task.moment(now));
     let asked = groups.iter().filter(|group| group.is_open && actor.is_none_or(|actor| group.admits(actor)));
     let taken =
         |group: &Places<'_>| standing.iter().filter(|claim| group.admits(&claim.actor.id)).count() >= group.count();

@@ -1,6 +1,7 @@
 //! The single write path, for commands of parties and of the timer. All entry points use it.
 //!
-//! It reads the task, decides, and writes with the version as the guard. If another writer was
+//! It reads the task with the absences of its partner, decides, and writes with the versions of both as
+//! the guard. If another writer was
 //! faster, it waits for its turn, reads and decides again. A task that this replica has just
 //! written is not read first, but a refusal is then confirmed on the stored state. The loop runs in
 //! a task of its own, so that a client that disconnects cannot interrupt a write.
@@ -156,7 +157,7 @@ impl Commands {
         let (id, mut handled, mut attempts, mut turn) = (task.id(), 0, 0, None);
         loop {
             let now = self.clock.now();
-            let transition = match decide::decide(&task.workflow, task.snapshot(), Input::Tick, now) {
+            let transition = match decide::decide(&task.workflow, task.snapshot(), Input::Tick, task.moment(now)) {
                 Ok(transition) => transition,
                 Err(Refusal::NothingDue) => return Ok(handled),
                 Err(refusal) => return Err(Error::Internal(Arc::new(refusal))),
@@ -264,7 +265,8 @@ impl Commands {
             if closing && request.command.is_decision() { self.find_late(task, &request.command).await? } else { None };
         let mut command = request.command.clone().with_late(late);
         command.set_dual_control(self.dual_control);
-        let decided = decide::decide(&task.workflow, task.snapshot(), Input::Party(&command), self.clock.now());
+        let moment = task.moment(self.clock.now());
+        let decided = decide::decide(&task.workflow, task.snapshot(), Input::Party(&command), moment);
         match decided {
             // The decision is older than the task's state remembers, but the trail has it.
             Err(Refusal::AlreadyDecided { decision: None }) => {
@@ -365,7 +367,7 @@ impl Commands {
                 View::Status(Box::new(self.forecasts.view(workflow, (snapshot.status.clone(), &course), at).await))
             }
             Party::Partner | Party::Platform => {
-                let reader = Reader { party, at };
+                let reader = Reader { party, moment: task.moment(at) };
                 View::Task(Box::new(TaskView::new(&task.workflow, &task.identity, snapshot, head.copied(), reader)))
             }
         }
@@ -378,5 +380,6 @@ fn refused(party: Party, task: &Loaded, refusal: Refusal) -> Error {
 
 fn prepare(task: &Loaded, transition: &Transition, digest: Option<[u8; 32]>) -> Prepared {
     let (head, seed, traceparent) = (task.head, ids::random::<32>, spans::traceparent());
-    Prepared::new(&Save { transition, head, command_digest: digest, seed, traceparent: traceparent.as_deref() })
+    let (absences_version, traceparent) = (task.absences.version, traceparent.as_deref());
+    Prepared::new(&Save { transition, head, absences_version, command_digest: digest, seed, traceparent })
 }

@@ -9,14 +9,15 @@ use crate::app::base::Base;
 use crate::app::error::Error;
 use crate::app::workflows::Workflows;
 use crate::clock::Clock;
+use crate::domain::absence::Moment;
 use crate::domain::task::decide;
 use crate::domain::task::seats;
 use crate::domain::task::trail::KINDS;
 use crate::domain::task::unreadable::{ListedTask, UnreadableTask};
-use crate::domain::task::view::Reader;
 use crate::domain::trail::Kind;
 use crate::domain::values::id::{ActorId, PartnerId, StageKey, TaskId, WorkflowKey};
 use crate::domain::values::party::{Actor, Party, Sender};
+use crate::domain::workflow::Stage;
 use crate::store::Pool;
 use crate::store::tasks::inbox::{self, Assignee, Queue};
 
@@ -43,7 +44,7 @@ pub struct Filter<'a> {
     pub stage: Option<&'a StageKey>,
     /// Whether the current wait is past its deadline.
     pub overdue: Option<bool>,
-    /// An actor whom the task's stage names as a reviewer now.
+    /// An actor whom the task's stage names as a reviewer now, or who stands in for such a person now.
     pub reviewer: Option<&'a ActorId>,
     /// An actor of the caller's party: leaves out what this actor may not decide.
     pub actor: Option<&'a ActorId>,
@@ -127,7 +128,7 @@ impl Inbox {
         // Fetch one extra row to learn whether there are more than the limit.
         let queues = inbox::queues(&self.pool, assignee(caller), COUNTED + 1).await?;
         let counts = counts(&queues, reads_workflow(caller.party()));
-        let queues = self.chosen(queues, filter).await?;
+        let queues = self.chosen(caller, queues, filter).await?;
         let Found { items, claims, next } = self.page((caller, &queues), filter, (after, limit)).await?;
         Ok(Reviews { items, claims, counts, next })
     }
@@ -167,14 +168,12 @@ impl Inbox {
                 };
                 match task {
                     Ok(task) if self.is_for(&task, filter.reviewer, decider.as_ref()) => {
-                        let standing = claims::standing(&task, claims.remove(&place.task_id));
-                        if filter.unclaimed && claims::is_taken(&task, &standing, filter.actor) {
+                        let standing = claims::standing(&task, claims.remove(&place.task_id), self.clock.now());
+                        if filter.unclaimed && claims::is_taken(&task, &standing, filter.actor, self.clock.now()) {
                             continue;
                         }
                         found.claims.insert(place.task_id, standing);
-                        found.items.push(ListedTask::Task(Box::new(
-                            task.task_view(Reader { party: caller.party(), at: self.clock.now() }),
-                        )));
+                        found.items.push(ListedTask::Task(Box::new(task.task_view(caller.party(), self.clock.now()))));
                     }
                     Ok(_) => {}
                     Err(error) => {
@@ -202,33 +201,42 @@ impl Inbox {
     }
 
     /// The queues that match a filter.
-    async fn chosen(&self, queues: Vec<Queue>, filter: Filter<'_>) -> Result<Vec<Queue>, Error> {
+    async fn chosen(&self, caller: &Caller, queues: Vec<Queue>, filter: Filter<'_>) -> Result<Vec<Queue>, Error> {
+        let absences = match (filter.reviewer, caller.partner_id()) {
+            (Some(_), Some(partner)) => self.loader.absences.now(partner).await?,
+            (_, _) => Arc::default(),
+        };
+        let moment = Moment { now: self.clock.now(), absences: &absences.absences };
         let mut chosen = Vec::with_capacity(queues.len());
         for queue in queues {
             let is_asked_for = filter.workflow.is_none_or(|workflow| *workflow == queue.workflow.key)
                 && filter.stage.is_none_or(|stage| *stage == queue.stage);
-            if is_asked_for && self.may_name(&queue, filter.reviewer).await? {
+            if is_asked_for && self.may_name(&queue, filter.reviewer, moment).await? {
                 chosen.push(queue);
             }
         }
         Ok(chosen)
     }
 
-    /// Whether the task's stage names `reviewer` now, and the decision is open to `decider`.
+    /// Whether the task's stage names `reviewer` now, or somebody for whom the person stands in, and the
+    /// decision is open to `decider`.
     fn is_for(&self, task: &Loaded, reviewer: Option<&ActorId>, decider: Option<&Sender>) -> bool {
-        let (workflow, task) = (&task.workflow, &task.snapshot().task);
-        reviewer.is_none_or(|reviewer| seats::names(workflow, task, reviewer))
-            && decider.is_none_or(|sender| decide::may_decide(workflow, task, sender, self.dual_control))
+        let (workflow, moment, task) = (&task.workflow, task.moment(self.clock.now()), &task.snapshot().task);
+        let may = |sender| decide::may_decide(workflow, task, (sender, self.dual_control), moment);
+        reviewer.is_none_or(|reviewer| seats::names(workflow, task, reviewer, moment)) && decider.is_none_or(may)
     }
 
-    /// Whether tasks of the queue can name this actor: its stage does, or its people may change. A
-    /// queue that cannot is not read at all.
-    async fn may_name(&self, queue: &Queue, reviewer: Option<&ActorId>) -> Result<bool, Error> {
+    /// Whether tasks of the queue can name this actor, or somebody for whom the actor stands in: its stage
+    /// does, or its people may change. A queue that cannot is not read at all.
+    async fn may_name(&self, queue: &Queue, reviewer: Option<&ActorId>, moment: Moment<'_>) -> Result<bool, Error> {
         let Some(reviewer) = reviewer else { return Ok(true) };
         let workflow = self.workflows.pinned(queue.partner_id, &queue.workflow).await?;
-        Ok(workflow.find(&queue.stage).is_some_and(|(_, stage)| {
-            stage.names_reviewers() && (!stage.fixes_reviewers() || stage.reviewers().any(|named| named == reviewer))
-        }))
+        let stands_in =
+            |stage: &Stage, named: &ActorId| stage.allows_substitutes() && moment.substitute(named) == Some(reviewer);
+        let is_theirs = |stage: &Stage| stage.reviewers().any(|named| named == reviewer || stands_in(stage, named));
+        Ok(workflow
+            .find(&queue.stage)
+            .is_some_and(|(_, stage)| stage.names_reviewers() && (!stage.fixes_reviewers() || is_theirs(stage))))
     }
 }
 

@@ -2,17 +2,20 @@
 
 use std::sync::Arc;
 
+use crate::app::absences::{Absences, Versioned};
 use crate::app::access::{Caller, may_see};
 use crate::app::archived::{gone, missing, shown};
 use crate::app::base::Base;
 use crate::app::error::{Archived, Error};
 use crate::app::workflows::Workflows;
+use crate::domain::absence::Moment;
 use crate::domain::audit::Hash;
 use crate::domain::task::decide::Transition;
 use crate::domain::task::snapshot::Snapshot;
 use crate::domain::task::view::{Identity, Reader, TaskView};
 use crate::domain::values::id::TaskId;
 use crate::domain::values::party::Party;
+use crate::domain::values::time::Time;
 use crate::domain::workflow::Workflow;
 use crate::store::tasks::Record;
 use crate::store::tasks::transitions::Written;
@@ -29,6 +32,8 @@ pub struct Loaded {
     pub(in crate::app) workflow: Arc<Workflow>,
     /// The properties that never change.
     pub(in crate::app) identity: Arc<Identity>,
+    /// The absences of the partner's people when it was read.
+    pub(in crate::app) absences: Arc<Versioned>,
     /// SHA-256 of the request that opened it.
     pub(super) open_digest: [u8; 32],
     /// The approximate size of its stored JSON in bytes.
@@ -54,9 +59,15 @@ impl Loaded {
             head: written.hashes.last().copied().unwrap_or(self.head),
             workflow: Arc::clone(&self.workflow),
             identity: Arc::clone(&self.identity),
+            absences: Arc::clone(&self.absences),
             open_digest: self.open_digest,
             size: self.size.max(written.size),
         }
+    }
+
+    /// This time, with those who are absent then.
+    pub(in crate::app) fn moment(&self, now: Time) -> Moment<'_> {
+        Moment { now, absences: &self.absences.absences }
     }
 
     /// Whether the caller may see the task.
@@ -64,23 +75,26 @@ impl Loaded {
         may_see(caller, self.id(), (self.identity.partner_id, self.identity.buyer_id))
     }
 
-    /// The task as this reader sees it.
-    pub(in crate::app) fn task_view(&self, reader: Reader) -> TaskView {
+    /// The task as this party sees it at this time.
+    pub(in crate::app) fn task_view(&self, party: Party, at: Time) -> TaskView {
+        let reader = Reader { party, moment: self.moment(at) };
         TaskView::new(&self.workflow, &self.identity, self.snapshot(), Some(self.head), reader)
     }
 }
 
-/// Reads tasks.
+/// Reads tasks, with what is needed to decide on them.
 #[derive(Debug)]
 pub(in crate::app) struct Loader {
     pool: Pool,
     decisions: Pool,
     workflows: Arc<Workflows>,
+    /// The absences of the tasks' partners.
+    pub(super) absences: Arc<Absences>,
 }
 
 impl Loader {
-    pub(in crate::app) fn new(base: &Base, workflows: Arc<Workflows>) -> Self {
-        Self { pool: base.pool.clone(), decisions: base.decisions.clone(), workflows }
+    pub(in crate::app) fn new(base: &Base, (workflows, absences): (Arc<Workflows>, Arc<Absences>)) -> Self {
+        Self { pool: base.pool.clone(), decisions: base.decisions.clone(), workflows, absences }
     }
 
     /// A task that the caller may see; other tasks do not exist for it.
@@ -167,11 +181,13 @@ impl Loader {
         Ok(loaded)
     }
 
-    /// A stored task with its pinned definition.
+    /// A stored task with its pinned definition and the absences of its partner.
     pub(in crate::app) async fn with_workflow(&self, record: Record) -> Result<Loaded, Error> {
         let workflow = self.workflows.pinned(record.partner_id, &record.workflow).await?;
-        let Record { partner_id, buyer_id, workflow: key, title, metadata, open_digest, snapshot, head, size } = record;
+        let absences = self.absences.of_version(record.partner_id, record.absences_version).await?;
+        let Record { partner_id, buyer_id, workflow: key, title, metadata, open_digest, snapshot, head, size, .. } =
+            record;
         let identity = Arc::new(Identity { partner_id, buyer_id, workflow: key, title, metadata });
-        Ok(Loaded { snapshot, head, workflow, identity, open_digest, size })
+        Ok(Loaded { snapshot, head, workflow, identity, absences, open_digest, size })
     }
 }

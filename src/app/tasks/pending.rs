@@ -20,7 +20,7 @@ pub(in crate::app) fn decision(task: &Loaded, party: Party, asker: Asker<'_>, no
     let context = || Box::new(ConflictContext::new(&task.workflow, task.snapshot(), party));
     let bound = BoundTo::of(&task.workflow, &task.snapshot().task)
         .ok_or_else(|| Error::NothingToDecide(NothingToDecide::NotWaiting, context()))?;
-    let why = Why::new(&task.workflow, task.snapshot(), asker, now);
+    let why = Why::new(&task.workflow, task.snapshot(), asker, task.moment(now));
     let decisions = why.you.into_iter().filter(|ability| is_decision(&bound, ability.command));
     let mut refusals = Vec::new();
     for ability in decisions {

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::clock::Clock;
+use crate::domain::absence::Moment;
 use crate::domain::audit::{Hash, Origin, Subject as _, seal};
 use crate::domain::feed::RenderedEvent;
 use crate::domain::task::TagSecret;
@@ -56,7 +57,8 @@ impl Tale {
             deadline_at: None,
             tag_secret: TagSecret::from_random(ids::random()),
         };
-        let opened = open(&workflow, opening, Clock::system().now()).expect("the opening is sound");
+        let opened =
+            open(&workflow, opening, Moment::without_absences(Clock::system().now())).expect("the opening is sound");
         let (snapshot, head) = (opened.snapshot().clone(), origin.hash());
         let mut tale = Self { workflow, origin, snapshot, head, deliveries: Vec::new() };
         tale.record(opened);
@@ -102,7 +104,12 @@ impl Tale {
             ..Meta::new(sender(party, actor))
         };
         let command = Command::new(meta, action).expect("the command is sound");
-        let decided = decide(&self.workflow, &self.snapshot, Input::Party(&command), Clock::system().now());
+        let decided = decide(
+            &self.workflow,
+            &self.snapshot,
+            Input::Party(&command),
+            Moment::without_absences(Clock::system().now()),
+        );
         self.record(decided.expect("the command is allowed here"));
     }
 

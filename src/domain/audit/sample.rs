@@ -135,6 +135,7 @@ fn people() -> Vec<(Source, Fact)> {
         removed: Some(vec![ActorId::parse("SECRET old").unwrap()]),
         reason: Some(text("SECRET reason")),
         votes: vec![5],
+        reopened: vec![PanelKey::parse("legal").unwrap()],
     };
     vec![(Source::Partner, Fact::ReviewersChanged(changed))]
 }
@@ -175,6 +176,8 @@ fn reviews() -> Vec<(Source, Fact)> {
             return_to: Some(stage("copy")),
             feedback: Some(feedback),
             panel: Some(VotePanel { key: PanelKey::parse("legal").unwrap(), state: PanelState::Open }),
+            stands_for: Some(ActorId::parse("SECRET absent").unwrap()),
+            reopened: vec![PanelKey::parse("brand").unwrap()],
             bound: true,
         })
     };
@@ -227,6 +230,7 @@ fn escalations() -> Vec<(Source, Fact)> {
             to: Some(Party::Partner),
             feedback: Some(feedback),
             advice: Some(text(advice)),
+            stands_for: Some(ActorId::parse("SECRET absent").unwrap()),
             overrides: true,
             single_person: true,
             clock: Some(clock()),

@@ -1,5 +1,5 @@
-//! Events of a partner outside its tasks: keys, workflows, erasures and exports. They form a trail
-//! of the partner's own, built like a task's; the stored shape is a contract.
+//! Events of a partner outside its tasks: keys, workflows, links, absences, erasures and exports. They
+//! form a trail of the partner's own, built like a task's; the stored shape is a contract.
 //! `trail.rs` declares who may see what.
 
 use serde::{Deserialize, Serialize};
@@ -156,8 +156,9 @@ event_types! {
             link_id: LinkId,
             /// Where it leads.
             to: LinkKind,
-            /// The person whose link it is.
-            actor: ActorId,
+            /// The person whose link it is; absent once erased.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            actor: Option<ActorId>,
             /// Whether the console may change something.
             manage: bool,
             /// From when on it does not open. Its expiry is not recorded as an event.
@@ -180,6 +181,28 @@ event_types! {
             task_id: Option<TaskId>,
             /// The number of links.
             links: u64,
+        },
+        /// The absence of a person was set, in place of an earlier one. Its end is not recorded as an
+        /// event.
+        #[serde(rename = "partner.absence_set")]
+        AbsenceSet {
+            /// Who is absent; absent once erased.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            actor: Option<ActorId>,
+            /// From when on.
+            from: Time,
+            /// Until when.
+            until: Time,
+            /// Who stands in; absent: nobody does.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            substitute: Option<ActorId>,
+        },
+        /// The absence of a person was removed before its end.
+        #[serde(rename = "partner.absence_removed")]
+        AbsenceRemoved {
+            /// Who was absent; absent once erased.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            actor: Option<ActorId>,
         },
     }
 }

@@ -68,6 +68,16 @@ const KINDS: [Kind; PartnerFact::TYPES.len()] = [
         "partner.links_revoked",
         &[field("data.actor", Yes, Always, Never), shown("data.links"), shown("data.task_id")],
     ),
+    kind(
+        "partner.absence_set",
+        &[
+            field("data.actor", Yes, Always, Never),
+            shown("data.from"),
+            field("data.substitute", Yes, Always, Never),
+            shown("data.until"),
+        ],
+    ),
+    kind("partner.absence_removed", &[field("data.actor", Yes, Always, Never)]),
 ];
 
 const fn shown(path: &'static str) -> Field {

@@ -23,6 +23,7 @@ use chrono::TimeDelta;
 use draft::{By, Draft};
 use review::Ballot;
 
+use crate::domain::absence::Moment;
 use crate::domain::values::id::{StageKey, TaskId};
 use crate::domain::values::party::{Party, Sender};
 use crate::domain::values::text::Name;
@@ -97,7 +98,8 @@ pub struct Opening {
 }
 
 /// Opens a task.
-pub fn open(workflow: &Workflow, opening: Opening, now: Time) -> Result<Transition, Refusal> {
+pub fn open(workflow: &Workflow, opening: Opening, moment: Moment<'_>) -> Result<Transition, Refusal> {
+    let now = moment.now;
     if opening.deadline_at.is_some_and(|deadline| deadline <= now) {
         return Err(Refusal::invalid("/deadline_at", "not_in_future", "must be in the future"));
     }
@@ -110,14 +112,19 @@ pub fn open(workflow: &Workflow, opening: Opening, now: Time) -> Result<Transiti
         title: Some(opening.title),
         metadata: opening.metadata,
     };
-    let mut draft = Draft::opening(workflow, (opening.sender, opening.tag_secret), opened, now);
+    let mut draft = Draft::opening(workflow, (opening.sender, opening.tag_secret), opened, moment);
     draft.enter(0, false);
     Ok(draft.finish(None))
 }
 
-/// The effect of `input` on the task at `now`, or why it is refused.
-pub fn decide(workflow: &Workflow, snapshot: &Snapshot, input: Input<'_>, now: Time) -> Result<Transition, Refusal> {
-    let mut draft = Draft::new(workflow, snapshot, input, now);
+/// The effect of `input` on the task at this moment, or why it is refused.
+pub fn decide(
+    workflow: &Workflow,
+    snapshot: &Snapshot,
+    input: Input<'_>,
+    moment: Moment<'_>,
+) -> Result<Transition, Refusal> {
+    let mut draft = Draft::new(workflow, snapshot, input, moment);
     match input {
         Input::Party(command) => return decide_command(draft, command),
         Input::Tick => timer::tick(&mut draft)?,
@@ -379,22 +386,27 @@ pub(in crate::domain) fn changeable<'a>(workflow: &'a Workflow, task: &Task) -> 
 /// escalation, it is open to everybody, since they may resolve it in another way. If the task waits
 /// for something else, such as the answer to a question, any actor of the party may provide it.
 /// `dual_control`: see [`Meta`](super::command::Meta).
-pub fn may_decide(workflow: &Workflow, task: &Task, sender: &Sender, dual_control: bool) -> bool {
+pub fn may_decide(
+    workflow: &Workflow,
+    task: &Task,
+    (sender, dual_control): (&Sender, bool),
+    moment: Moment<'_>,
+) -> bool {
     let Some(actor) = sender.actor_ref() else { return false };
     if task.waiting_question().is_some_and(|(question, _)| question.to == actor.party) {
         return true;
     }
     match &task.phase {
         Phase::InReview(_) => {
-            let seat = seats::seat(workflow, task, &actor);
-            let asked = seat.is_some_and(|group| group.key().is_none_or(|key| !task.has_approved(key)));
-            asked && seats::bar(workflow, task, &actor).is_none()
+            let is_asked = |seat: &seats::Filled<'_>| seat.group.key().is_none_or(|key| !task.has_approved(key));
+            let seat = seats::filled(workflow, task, &actor, moment).filter(is_asked);
+            seat.is_some_and(|seat| seat.bar(workflow, task, &actor).is_none())
         }
         Phase::Escalated(escalation) => {
             let open = match actor.party {
                 Party::Partner => {
-                    second_person::check_vote_of_partner(workflow, task, &actor).is_ok()
-                        || !second_person::can_partner_approve(workflow, task)
+                    second_person::check_vote_of_partner(workflow, task, &actor, moment).is_ok()
+                        || !second_person::can_partner_approve(workflow, task, moment)
                 }
                 Party::Platform => !dual_control || second_person::is_second_person(task, sender),
                 Party::Buyer => true,

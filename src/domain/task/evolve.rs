@@ -3,7 +3,7 @@
 
 use chrono::TimeDelta;
 
-use crate::domain::values::id::ActorId;
+use crate::domain::values::id::{ActorId, PanelKey};
 use crate::domain::values::party::{ActorRef, Party};
 use crate::domain::values::time::Time;
 use crate::domain::workflow::{ClockKind, Stage, StageDeadline, Submission, Workflow};
@@ -102,7 +102,7 @@ impl Task {
             Fact::StageApproved { revision, .. } => self.decided(workflow, event, Verdict::Approved, *revision),
             Fact::StageRejected(rejected) => self.rejected(workflow, event, rejected),
             Fact::StageEscalated(escalated) => self.escalated(workflow, event, escalated),
-            Fact::EscalationResolved(resolved) => self.resolved(workflow, at, resolved),
+            Fact::EscalationResolved(resolved) => self.resolved(workflow, event, resolved),
             Fact::QuestionAsked(asked) => self.asked(workflow, event, asked),
             Fact::QuestionAnswered(answered) => self.question_closed(event, None, answered.clock.as_ref()),
             Fact::QuestionClosed { why, clock, .. } => self.question_closed(event, Some(*why), clock.as_ref()),
@@ -179,13 +179,23 @@ impl Task {
     /// Records a vote in place of the actor's earlier one, and what it means for its panel.
     fn voted(&mut self, event: &Event, vote: &VoteRecorded) {
         let (Phase::InReview(review), Some(actor)) = (&mut self.phase, actor_ref(event)) else { return };
-        let cast = review.votes.iter().find(|earlier| earlier.actor == actor).map_or(0, |earlier| earlier.cast);
-        review.votes.retain(|earlier| earlier.actor != actor);
+        let stands_for = vote.stands_for.clone();
+        let falls = |earlier: &Vote| earlier.is_replaced(&actor, stands_for.as_ref());
+        let cast = review.votes.iter().filter(|earlier| falls(earlier)).map(|earlier| earlier.cast).max().unwrap_or(0);
+        review.votes.retain(|earlier| !falls(earlier));
         let (return_to, panel) = (vote.return_to.clone(), vote.panel.as_ref().map(|panel| panel.key.clone()));
         let (seq, voted_at) = (event.seq, event.recorded_at);
         let (decision, bound, cast) = (vote.decision, vote.bound, cast + 1);
-        review.votes.push(Vote { seq, actor, decision, voted_at, return_to, panel, bound, cast });
+        review.votes.push(Vote { seq, actor, decision, voted_at, return_to, panel, stands_for, bound, cast });
         self.panel_stands(vote.panel.as_ref());
+        self.panels_reopen(&vote.reopened);
+    }
+
+    /// Records that a vote fell without which these panels of the current stage have not approved.
+    fn panels_reopen(&mut self, reopened: &[PanelKey]) {
+        if let Some(record) = self.stages.get_mut(self.stage) {
+            record.panels.retain(|key| !reopened.contains(key));
+        }
     }
 
     /// Records what a vote or a change of its people means for a panel of the current stage.
@@ -210,6 +220,7 @@ impl Task {
         }
         if index == self.stage {
             self.panel_stands(changed.panel.as_ref());
+            self.panels_reopen(&changed.reopened);
             if let Some(votes) = self.phase.votes_mut() {
                 votes.retain(|vote| !changed.votes.contains(&vote.seq));
             }
@@ -222,9 +233,15 @@ impl Task {
         let stage = self.stage_in(workflow);
         let mut approvers: Vec<ActorRef> = Vec::new();
         if decision == Verdict::Approved {
-            let votes =
-                standing.iter().filter(|vote| vote.decision == Verdict::Approved).map(|vote| vote.actor.clone());
-            approvers.extend(votes.chain(actor_ref(event)));
+            let party = stage.reviewer;
+            let approved = standing.iter().filter(|vote| vote.decision == Verdict::Approved);
+            let people = approved.flat_map(|vote| {
+                let holder = vote.stands_for.iter().map(move |id| ActorRef { party, id: id.clone() });
+                holder.chain([vote.actor.clone()])
+            });
+            // Whom the resolution stands for was recorded with it.
+            let represented = self.stages.get(self.stage).map_or(&[][..], |record| &record.approvers);
+            approvers.extend(people.chain(represented.iter().cloned()).chain(actor_ref(event)));
             approvers.sort();
             approvers.dedup();
         }
@@ -277,11 +294,15 @@ impl Task {
         self.phase = Phase::Escalated(Escalation { seq, to, cause, raised_by, handovers, clock, review });
     }
 
-    fn resolved(&mut self, workflow: &Workflow, at: Time, resolved: &EscalationResolved) {
+    fn resolved(&mut self, workflow: &Workflow, event: &Event, resolved: &EscalationResolved) {
+        let at = event.recorded_at;
         if resolved.overrides
             && let Some(record) = self.stages.get_mut(self.stage)
         {
             record.overridden = true;
+        }
+        if resolved.resolution == Resolution::Approve && !resolved.overrides {
+            self.approved_by(event, resolved.stands_for.as_ref());
         }
         let stage = self.stage_in(workflow);
         if let (Resolution::Return, Phase::Escalated(escalation)) = (resolved.resolution, &self.phase)
@@ -297,6 +318,18 @@ impl Task {
                 | PausedClock::Passed { .. } => resume_clock(&paused.clock, at, resolved.clock.as_ref()),
             };
             self.phase = Phase::InReview(Review { votes: paused.votes.clone(), clock });
+        }
+    }
+
+    /// Records a resolution by which the reviewing party approves its own stage: it takes the place of
+    /// votes as a vote would.
+    fn approved_by(&mut self, event: &Event, stands_for: Option<&ActorId>) {
+        let Some(actor) = actor_ref(event) else { return };
+        if let Some(votes) = self.phase.votes_mut() {
+            votes.retain(|vote| !vote.is_replaced(&actor, stands_for));
+        }
+        if let (Some(holder), Some(record)) = (stands_for, self.stages.get_mut(self.stage)) {
+            record.approvers.push(ActorRef { party: actor.party, id: holder.clone() });
         }
     }
 

@@ -170,7 +170,7 @@ impl Notes {
                 self.submission = Some(Submitted { revision, summary, artifacts, submitted_at, actor });
             }
             Fact::StatusUpdated { message, .. } => self.message.clone_from(message),
-            Fact::VoteRecorded(vote) => self.vote(event, vote.feedback.clone()),
+            Fact::VoteRecorded(vote) => self.vote(task, event, vote.feedback.clone()),
             Fact::ReviewersChanged(changed) => self.votes.retain(|note| !changed.votes.contains(&note.seq)),
             Fact::StageApproved { .. } => self.approve(event),
             Fact::StageRejected(rejected) => self.reject(event, &rejected.votes),
@@ -223,10 +223,10 @@ impl Notes {
         (self.question, self.question_readers) = (None, Readers::default());
     }
 
-    /// An actor's later vote replaces the earlier one.
-    fn vote(&mut self, event: &Event, feedback: Option<Feedback>) {
-        let id = |actor: &Option<Actor>| actor.as_ref().map(|actor| actor.id.clone());
-        self.votes.retain(|note| id(&note.actor) != id(&event.actor));
+    /// A vote takes the place of those that no longer stand.
+    fn vote(&mut self, task: &Task, event: &Event, feedback: Option<Feedback>) {
+        let standing = task.phase.votes().unwrap_or_default();
+        self.votes.retain(|note| standing.iter().any(|vote| vote.seq == note.seq));
         self.votes.push(VoteNote { seq: event.seq, actor: event.actor.clone(), feedback });
     }
 

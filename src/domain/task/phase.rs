@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::values::id::{PanelKey, StageKey};
+use crate::domain::values::id::{ActorId, PanelKey, StageKey};
 use crate::domain::values::party::{ActorRef, Party, Source};
 use crate::domain::values::time::Time;
 
@@ -54,12 +54,29 @@ pub struct Vote {
     /// The panel that it counts for; none in a stage without panels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::domain) panel: Option<PanelKey>,
+    /// The absent person in whose seat it counts; none: the actor's own.
+    #[serde(rename = "for", default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::domain) stands_for: Option<ActorId>,
     /// Whether it was sent under a credential that is bound to the actor.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(in crate::domain) bound: bool,
-    /// How many votes the actor has cast on this revision in this round, including this one.
+    /// How many votes the actor, or somebody else in this seat, has cast on this revision in this round,
+    /// including this one.
     #[serde(default = "once", skip_serializing_if = "is_once")]
     pub(in crate::domain) cast: u32,
+}
+
+impl Vote {
+    /// The person whose seat it counts in.
+    pub(in crate::domain) fn holder(&self) -> &ActorId {
+        self.stands_for.as_ref().unwrap_or(&self.actor.id)
+    }
+
+    /// Whether a vote of `actor` takes its place, in the seat of the absent person `stands_for` or else in
+    /// the actor's own: an actor has one vote, and so has a seat.
+    pub(in crate::domain) fn is_replaced(&self, actor: &ActorRef, stands_for: Option<&ActorId>) -> bool {
+        self.actor == *actor || self.holder() == stands_for.unwrap_or(&actor.id)
+    }
 }
 
 fn once() -> u32 {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use uuid::Uuid;
 
+use crate::domain::absence::Moment;
 use crate::domain::values::id::{ActorId, CredentialId, StageKey};
 use crate::domain::values::party::{Actor, Party, Sender};
 use crate::domain::values::text::Prose;
@@ -75,7 +76,7 @@ impl Script for Play {
         let action = action(choice.does, snapshot, stage)?;
         let mut candidates = senders(party, stage, &action).into_iter().filter_map(|sender| {
             let command = Command::new(meta(sender, snapshot, stage), action.clone()).ok()?;
-            decide(&self.workflow, snapshot, Input::Party(&command), at).ok().map(|_| command)
+            decide(&self.workflow, snapshot, Input::Party(&command), Moment::without_absences(at)).ok().map(|_| command)
         });
         let command = candidates.next()?;
         Some(Cow::Owned(Sent { at, command, digest: None }))

@@ -1,5 +1,5 @@
 //! Simulates a workflow on a virtual clock, through the same `decide` as real tasks; nothing is
-//! stored.
+//! stored. Nobody is absent in it.
 //!
 //! Each step is passed on as it happens and not kept, so that a long simulation needs no more
 //! memory than a short one.
@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
+use crate::domain::absence::Moment;
 use crate::domain::values::id::{ActorId, CommandId};
 use crate::domain::values::party::Party;
 use crate::domain::values::time::Time;
@@ -98,7 +99,7 @@ pub fn simulate(
     until: Time,
     mut show: impl FnMut(Step<'_>) -> ControlFlow<()>,
 ) -> Result<(), Refusal> {
-    let (events, snapshot) = open(workflow, opening, opened_at)?.into_parts();
+    let (events, snapshot) = open(workflow, opening, Moment::without_absences(opened_at))?.into_parts();
     let first = Step {
         at: opened_at,
         trigger: Trigger::Opening,
@@ -169,7 +170,7 @@ impl<F: FnMut(Step<'_>) -> ControlFlow<()>> Play<'_, F> {
     }
 
     fn decide(&mut self, input: Input<'_>, at: Time) -> (Vec<Event>, Outcome) {
-        match decide(self.workflow, &self.snapshot, input, at) {
+        match decide(self.workflow, &self.snapshot, input, Moment::without_absences(at)) {
             Ok(transition) => {
                 let outcome = transition.late().cloned().map_or(Outcome::Done, Outcome::Refused);
                 let (events, snapshot) = transition.into_parts();

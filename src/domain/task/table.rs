@@ -178,6 +178,7 @@ pub const ROWS: &[Row] = rows! {
     [Escalated], Resolved(Resolution::Reject), [EscalatedTo], "" => ["escalation_resolved"], Then::Return, ["already_decided", "stale_escalation", "second_person", "/feedback", "/return_to"];
     [Escalated], Resolved(Resolution::Return), [EscalatedTo], "cause person or deadline, or enough reviewers have come" => ["escalation_resolved"], Then::To(InReview), ["already_decided", "stale_escalation", "nothing_to_return_to", "/feedback", "limit_reached"];
     [Escalated], Resolved(Resolution::Return), [EscalatedTo], "the same, and reviewers left so that the votes of the others meet the quorum" => ["escalation_resolved"], Then::Approve, [];
+    [Escalated], Resolved(Resolution::Return), [EscalatedTo], "the same, and too few of the reviewers are there or represented" => ["escalation_resolved"], Then::Escalate, [];
     [Escalated], Resolved(Resolution::Redirect), [EscalatedTo], "it changed hands fewer than 3 times" => ["escalation_resolved"], Then::Escalate, ["already_decided", "stale_escalation", "redirect_limit", "/to"];
     [Escalated], EscalationDeadline(TimeoutAction::None), [Service], "" => ["deadline_passed"], Then::Same, [];
     [Escalated], EscalationDeadline(TimeoutAction::Escalate), [Service], "after 3 changes of hands, or if it names the party that has it, the platform must decide, without a clock" => ["deadline_passed"], Then::Escalate, [];
@@ -285,7 +286,11 @@ impl Then {
             Self::Refused => Vec::new(),
             Self::Same => from.map(|phase| (Vec::new(), phase)).into_iter().collect(),
             Self::To(phase) => vec![(Vec::new(), phase)],
-            Self::Start => vec![(vec!["stage_entered"], Preparing), (vec!["stage_entered"], InReview)],
+            Self::Start => vec![
+                (vec!["stage_entered"], Preparing),
+                (vec!["stage_entered"], InReview),
+                (vec!["stage_entered", "stage_escalated"], Escalated),
+            ],
             Self::Review => vec![(Vec::new(), InReview), (vec!["stage_escalated"], Escalated)],
             Self::Approve => vec![
                 (vec!["stage_approved", "stage_entered"], Preparing),

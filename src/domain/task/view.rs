@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::domain::absence::Moment;
 use crate::domain::trail::Hash;
 use crate::domain::values::id::{ActorId, BuyerId, PanelKey, PartnerId, StageKey, TaskId};
 use crate::domain::values::party::{Actor, ActorRef, Party, Source};
@@ -186,10 +187,14 @@ pub struct ReviewView {
     /// How many votes decide the stage. With panels: the approvals that all panels together need,
     /// and the fewest rejections with which one panel rejects.
     pub needed: VotesNeeded,
-    /// The named reviewers who may approve; null: anyone of the reviewing party except those
-    /// excluded.
+    /// The named reviewers who may approve, each followed by the substitute if the person is absent;
+    /// null: anyone of the reviewing party except those excluded.
     #[schema(required = true)]
     pub eligible: Option<Vec<ActorId>>,
+    /// The named reviewers who are absent now; absent if nobody is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub absent: Vec<AbsentReviewer>,
     /// The panels, in the order of the definition; absent in a stage without panels.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
@@ -201,6 +206,19 @@ pub struct ReviewView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Prose, required = false)]
     pub advice: Option<Prose>,
+}
+
+/// A named reviewer who is absent. The person may still vote.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AbsentReviewer {
+    /// Who is absent.
+    pub actor: ActorId,
+    /// Until when.
+    pub until: Time,
+    /// Who may vote in the person's seat; absent: nobody may.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = ActorId, required = false)]
+    pub substitute: Option<ActorId>,
 }
 
 /// A standing vote.
@@ -219,6 +237,10 @@ pub struct VoteView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = PanelKey, required = false)]
     pub panel: Option<PanelKey>,
+    /// The person in whose seat it counts, who was absent; absent: the actor's own seat.
+    #[serde(rename = "for", default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = ActorId, required = false)]
+    pub stands_for: Option<ActorId>,
     /// When it was recorded.
     pub voted_at: Time,
 }
@@ -339,13 +361,13 @@ pub enum PossibleEffect {
     CancelsAtOnce,
 }
 
-/// The reading party and the time.
+/// The reading party and the moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reader {
+pub struct Reader<'a> {
     /// The party.
     pub party: Party,
-    /// The time of the response.
-    pub at: Time,
+    /// The time of the response, and who is absent then.
+    pub moment: Moment<'a>,
 }
 
 impl TaskView {
@@ -355,7 +377,7 @@ impl TaskView {
         identity: &Identity,
         snapshot: &Snapshot,
         head_hash: Option<Hash>,
-        reader: Reader,
+        reader: Reader<'_>,
     ) -> Self {
         let Snapshot { task, notes, status } = snapshot;
         Self {
@@ -382,11 +404,11 @@ impl TaskView {
             percent: status.percent,
             eta: status.eta,
             stages: stages(workflow, snapshot),
-            time_spent: time_spent(workflow, task, reader.at),
+            time_spent: time_spent(workflow, task, reader.moment.now),
             submission: notes.submission.clone(),
             feedback: notes.returned_for(&status.stage.key).cloned(),
             unanswered: task.unanswered(workflow),
-            review: review(workflow, task, notes, reader.party),
+            review: review(workflow, task, notes, reader),
             escalation: escalation(task, notes, reader.party),
             question: question(task, notes, reader.party),
             hold: hold(task, notes),
@@ -424,17 +446,23 @@ fn time_spent(workflow: &Workflow, task: &Task, at: Time) -> Vec<TimeSpent> {
 }
 
 /// The open review, running or paused, as `reader` sees its texts.
-pub(in crate::domain) fn review(workflow: &Workflow, task: &Task, notes: &Notes, reader: Party) -> Option<ReviewView> {
+pub(in crate::domain) fn review(
+    workflow: &Workflow,
+    task: &Task,
+    notes: &Notes,
+    reader: Reader<'_>,
+) -> Option<ReviewView> {
     let votes = task.phase.votes()?;
-    let named = seats::groups(workflow, task).map(|group| seats::eligible(workflow, task, &group));
-    let eligible: Option<Vec<Vec<&ActorId>>> = named.collect();
+    let named = seats::groups(workflow, task).map(|group| seats::approvers(workflow, task, &group, reader.moment));
+    let eligible: Option<Vec<Vec<ActorId>>> = named.collect();
     Some(ReviewView {
         votes: votes.iter().map(|vote| vote_view(vote, notes)).collect(),
         needed: VotesNeeded::of(&seats::tallies(workflow, task, None)),
-        eligible: eligible.map(|groups| groups.into_iter().flatten().cloned().collect()),
-        panels: panels::panels(workflow, task),
-        excluded: excluded(workflow, task),
-        advice: notes.advice_for(reader).cloned(),
+        eligible: eligible.map(|groups| groups.into_iter().flatten().collect()),
+        absent: absent(workflow, task, reader.moment),
+        panels: panels::panels(workflow, task, reader.moment),
+        excluded: excluded(workflow, task, reader.moment),
+        advice: notes.advice_for(reader.party).cloned(),
     })
 }
 
@@ -453,17 +481,27 @@ fn vote_view(vote: &Vote, notes: &Notes) -> VoteView {
         decision: vote.decision,
         return_to: vote.return_to.clone(),
         panel: vote.panel.clone(),
+        stands_for: vote.stands_for.clone(),
         voted_at: vote.voted_at,
     }
 }
 
-fn excluded(workflow: &Workflow, task: &Task) -> Vec<Exclusion> {
+fn absent(workflow: &Workflow, task: &Task, moment: Moment<'_>) -> Vec<AbsentReviewer> {
+    let named = seats::groups(workflow, task).flat_map(|group| group.named.unwrap_or_default());
+    let absent = |actor: &ActorId| {
+        let substitute = seats::substitute(workflow, task, actor, moment).cloned();
+        Some(AbsentReviewer { actor: actor.clone(), until: moment.absence(actor)?.until, substitute })
+    };
+    named.filter_map(absent).collect()
+}
+
+fn excluded(workflow: &Workflow, task: &Task, moment: Moment<'_>) -> Vec<Exclusion> {
     let stage = task.stage_in(workflow);
     let earlier = stage.distinct_from().iter().filter_map(|key| task.stages.get(workflow.index_of(key)));
     let mut actors: Vec<&ActorRef> = earlier.flat_map(|record| &record.approvers).chain(task.submitters()).collect();
     actors.sort_unstable();
     actors.dedup();
-    let named = |actor: &&ActorRef| seats::seat(workflow, task, actor).is_some();
+    let named = |actor: &&ActorRef| seats::filled(workflow, task, actor, moment).is_some();
     let reason = |actor: &ActorRef| {
         let refusal = seats::bar(workflow, task, actor)?;
         let own = refusal == Refusal::SelfApproval;

@@ -7,6 +7,7 @@ use std::mem::discriminant;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::domain::absence::Moment;
 use crate::domain::values::id::{ActorId, PanelKey};
 use crate::domain::values::party::{Party, Sender};
 use crate::domain::values::text::{Message, Name, Prose};
@@ -23,7 +24,7 @@ use super::event::{Answer, Fact, Feedback, InFlight, Resolution};
 use super::refusal::Refusal;
 use super::seats::{self, Tally};
 use super::snapshot::Snapshot;
-use super::view::{PanelView, review};
+use super::view::{PanelView, Reader, review};
 use super::{PanelState, Phase, Task, Timer};
 
 /// Why a task waits, as one actor's party sees it, and what that actor can do about it.
@@ -39,6 +40,8 @@ pub struct Why {
     pub then: Option<Silence>,
     /// What the pending decision needs.
     pub needs: Option<Needs>,
+    /// The absent person in whose seat the actor would vote in the review; none: the actor's own.
+    pub stands_for: Option<ActorId>,
     /// What the actor can do: an entry for each type of command, in the order of the contract.
     pub you: Vec<Ability>,
 }
@@ -148,17 +151,18 @@ pub struct Asker<'a> {
 }
 
 impl Why {
-    /// Why the task waits at `now`, for the actor of `asker`.
-    pub fn new(workflow: &Workflow, snapshot: &Snapshot, asker: Asker<'_>, now: Time) -> Self {
+    /// Why the task waits at this moment, for the actor of `asker`.
+    pub fn new(workflow: &Workflow, snapshot: &Snapshot, asker: Asker<'_>, moment: Moment<'_>) -> Self {
         let Snapshot { task, .. } = snapshot;
         let reader = asker.sender.party;
-        let silence = silence(workflow, snapshot, now).filter(|silence| silence.is_known_to(reader, task, workflow));
+        let silence = silence(workflow, snapshot, moment).filter(|silence| silence.is_known_to(reader, task, workflow));
         let then = silence.as_ref().filter(|silence| task.due_at() == Some(silence.at)).map(SilentChange::consequence);
         let later = silence.map(|silence| {
-            let abilities = abilities(workflow, silence.transition.snapshot(), asker, silence.at.max(now));
+            let abilities =
+                abilities(workflow, silence.transition.snapshot(), asker, moment.at(silence.at.max(moment.now)));
             (silence.at, abilities)
         });
-        let mut you = abilities(workflow, snapshot, asker, now);
+        let mut you = abilities(workflow, snapshot, asker, moment);
         if let Some((at, later)) = &later {
             let kind = |ability: &Ability| ability.refusal.as_ref().map(discriminant);
             for (ability, _) in you.iter_mut().zip(later).filter(|(now, then)| kind(now) != kind(then)) {
@@ -170,7 +174,11 @@ impl Why {
             since: task.since(),
             due_at: task.due_at(),
             then,
-            needs: needs(workflow, snapshot, reader),
+            needs: needs(workflow, snapshot, Reader { party: reader, moment }),
+            stands_for: asker
+                .sender
+                .actor_ref()
+                .and_then(|actor| seats::represented(workflow, task, &actor, moment).cloned()),
             you,
         }
     }
@@ -183,11 +191,11 @@ struct SilentChange {
     transition: Transition,
 }
 
-fn silence(workflow: &Workflow, snapshot: &Snapshot, now: Time) -> Option<SilentChange> {
+fn silence(workflow: &Workflow, snapshot: &Snapshot, moment: Moment<'_>) -> Option<SilentChange> {
     let mut present = snapshot.clone();
     loop {
         let (at, timer) = present.task.next_timer()?;
-        let transition = decide(workflow, &present, Input::Tick, at.max(now)).ok()?;
+        let transition = decide(workflow, &present, Input::Tick, moment.at(at.max(moment.now))).ok()?;
         if timer != Timer::Reminder {
             return Some(SilentChange { at, timer, transition });
         }
@@ -228,9 +236,10 @@ fn consequence(fact: &Fact) -> Option<(SilenceAction, Option<Party>)> {
 }
 
 /// The buyer reads neither the quorum nor the votes of others.
-fn needs(workflow: &Workflow, Snapshot { task, notes, .. }: &Snapshot, reader: Party) -> Option<Needs> {
+fn needs(workflow: &Workflow, Snapshot { task, notes, .. }: &Snapshot, who: Reader<'_>) -> Option<Needs> {
+    let reader = who.party;
     let shows_votes = reader != Party::Buyer || task.stage_in(workflow).reviewer == Party::Buyer;
-    let review = review(workflow, task, notes, reader).filter(|_| shows_votes);
+    let review = review(workflow, task, notes, who).filter(|_| shows_votes);
     let question = match &task.phase {
         Phase::Escalated(_) => notes.question_for(reader).cloned(),
         Phase::Preparing | Phase::InReview(_) | Phase::OnHold(_) | Phase::Cancelling(_) | Phase::Closed(_) => {
@@ -278,7 +287,7 @@ pub(in crate::domain) fn abilities(
     workflow: &Workflow,
     snapshot: &Snapshot,
     asker: Asker<'_>,
-    now: Time,
+    moment: Moment<'_>,
 ) -> Vec<Ability> {
     let task = &snapshot.task;
     let party = asker.sender.party;
@@ -286,7 +295,7 @@ pub(in crate::domain) fn abilities(
     let ability = |action: Action| {
         let command = action.command_type();
         let resolution = if let Action::EscalationResolved(body) = &action { Some(body.resolution) } else { None };
-        let refusal = refusal(workflow, snapshot, command_of(workflow, task, asker, action), now);
+        let refusal = refusal(workflow, snapshot, command_of(workflow, task, asker, action), moment);
         Ability { command, resolution, refusal, until: None }
     };
     actions.map(ability).collect()
@@ -311,11 +320,11 @@ fn refusal(
     workflow: &Workflow,
     snapshot: &Snapshot,
     command: Result<Command, Vec<Refusal>>,
-    now: Time,
+    moment: Moment<'_>,
 ) -> Option<Refusal> {
     let refusal = match command {
         Err(refusals) => refusals.into_iter().next(),
-        Ok(command) => match decide(workflow, snapshot, Input::Party(&command), now) {
+        Ok(command) => match decide(workflow, snapshot, Input::Party(&command), moment) {
             Ok(transition) => transition.late().cloned(),
             Err(refusal) => Some(refusal),
         },

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::absences::{self, RETURNS};
 use super::laws::{self, EDGES};
 use super::reviewers::PEOPLE;
 use super::test_support::Play;
@@ -204,9 +205,10 @@ const ENDING: &[Case] = &[
 
 #[test]
 fn every_row_does_what_the_table_says() {
-    for cases in [PREPARING, IN_REVIEW, ESCALATED, PAUSED, ENDING, ERASED, PEOPLE] {
+    for cases in [PREPARING, IN_REVIEW, ESCALATED, PAUSED, ENDING, ERASED, PEOPLE, RETURNS] {
         check(cases);
     }
+    absences::open_without(None);
     let crossed = laws::take_crossed();
     let missed: BTreeSet<String> = EDGES.difference(&crossed).map(laws::describe).collect();
     assert!(missed.is_empty(), "ways that no case goes: {missed:#?}");

@@ -42,7 +42,13 @@ fn view(play: &Play) -> TaskView {
         title: None,
         metadata: None,
     };
-    TaskView::new(&play.workflow, &identity, &play.snapshot, None, Reader { party: Party::Partner, at: play.now })
+    TaskView::new(
+        &play.workflow,
+        &identity,
+        &play.snapshot,
+        None,
+        Reader { party: Party::Partner, moment: play.moment() },
+    )
 }
 
 /// What the buyer reads of the entry `seq`.

@@ -94,6 +94,16 @@ const STORIES: &[(&str, &str, &str)] = &[
         "a panels=legal:anna+bo/brand:chi+dan:all; b named=anna,bo",
         "approve bo; approve chi; staff lead panel=legal +dora -bo; staff lead -anna @b",
     ),
+    (
+        "in_review_absent",
+        "a panels=legal:anna+bo:all/brand:chi+dan; b",
+        "away anna P1D eve; away chi P1D finn; approve eve; approve finn remarks; escalate bo platform; resolve platform return; approve anna",
+    ),
+    (
+        "decided_by_a_substitute",
+        "a panel to=partner; b required",
+        "approve bo; escalate bo partner; away anna P1D chi; resolve chi approve",
+    ),
     ("delivery_panels", "a panels=legal:anna+bo/brand:chi deadline=approve", "approve bo; tick"),
 ];
 

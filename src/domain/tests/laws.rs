@@ -23,6 +23,7 @@ use crate::domain::values::party::{ActorRef, Party, Source};
 use crate::domain::values::time::Time;
 use crate::domain::workflow::{Assurance, Workflow};
 
+use super::absences;
 use super::facts;
 use super::links;
 use super::panels;
@@ -63,7 +64,7 @@ pub(super) fn check_opening(play: &Play) {
 
 /// Checks a step: `play` before `input`, and the result.
 pub(super) fn check_step(play: &Play, input: Input<'_>, result: &Result<Transition, Refusal>) {
-    let again = decide(&play.workflow, &play.snapshot, input, play.now);
+    let again = decide(&play.workflow, &play.snapshot, input, play.moment());
     assert_eq!(again, *result, "the same question has the same answer");
     let before = &play.snapshot.task;
     let Ok(transition) = result else {
@@ -75,6 +76,7 @@ pub(super) fn check_step(play: &Play, input: Input<'_>, result: &Result<Transiti
     check_rows(play, transition);
     check_question(before, transition);
     panels::check(&play.workflow, after);
+    absences::check(play, transition);
     check_status(&play.snapshot, after, play.now);
     check_party(play, input, transition);
     check_bound(play, input, transition);
@@ -431,7 +433,7 @@ pub(super) fn check_way_out(play: &Play) {
     };
     let command = play.command(&step);
     assert!(allowed(&play.workflow, task, party).contains(&command.action().command_type()), "{step}");
-    let outcome = decide(&play.workflow, &play.snapshot, Input::Party(&command), play.now);
+    let outcome = decide(&play.workflow, &play.snapshot, Input::Party(&command), play.moment());
     // Actors who have voted may still change their vote.
     let stands = matches!(outcome, Err(Refusal::AlreadyVoted { .. }));
     assert!(outcome.is_ok() || stands, "{step}: {outcome:?}");

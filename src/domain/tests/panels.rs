@@ -7,7 +7,7 @@ use crate::domain::task::event::Fact;
 use crate::domain::task::seats::{Places, Tally, tallies};
 use crate::domain::task::snapshot::Snapshot;
 use crate::domain::task::status::StageState;
-use crate::domain::task::view::review;
+use crate::domain::task::view::{Reader, review};
 use crate::domain::task::why::{Asker, Why};
 use crate::domain::task::{PanelState, Verdict};
 use crate::domain::values::id::{ActorId, StageKey};
@@ -248,10 +248,12 @@ fn approvers_of_an_earlier_stage_are_not_waited_for_in_a_panel() {
 #[test]
 fn nobody_of_a_panel_that_has_approved_is_asked_but_may_still_change_a_vote() {
     let mut play = Play::of(&definition(&format!("a {TWO}")), "submit eve; approve anna");
-    let asked = |play: &Play, who: &str| may_decide(&play.workflow, &play.snapshot.task, &sender(who), true);
+    let asked =
+        |play: &Play, who: &str| may_decide(&play.workflow, &play.snapshot.task, (&sender(who), true), play.moment());
     let may = |play: &Play, who: &str| {
         let sender = sender(who);
-        let why = Why::new(&play.workflow, &play.snapshot, Asker { sender: &sender, dual_control: true }, play.now);
+        let why =
+            Why::new(&play.workflow, &play.snapshot, Asker { sender: &sender, dual_control: true }, play.moment());
         why.you.iter().filter(|ability| ability.refusal.is_none()).any(|it| it.command.as_str() == "stage_rejected")
     };
     for (who, is_asked, may_reject) in
@@ -265,7 +267,13 @@ fn nobody_of_a_panel_that_has_approved_is_asked_but_may_still_change_a_vote() {
 
 fn shown(play: &Play) -> Value {
     let Snapshot { task, notes, .. } = &play.snapshot;
-    let found = serde_json::to_value(review(&play.workflow, task, notes, Party::Partner)).unwrap();
+    let found = serde_json::to_value(review(
+        &play.workflow,
+        task,
+        notes,
+        Reader { party: Party::Partner, moment: play.moment() },
+    ))
+    .unwrap();
     json!({ "needed": found["needed"], "eligible": found["eligible"], "panels": found["panels"],
         "votes": found["votes"].as_array().unwrap().iter().map(|vote| vote["panel"].clone()).collect::<Vec<_>>() })
 }
@@ -290,7 +298,7 @@ fn a_review_shows_who_sits_where_and_what_each_panel_needs() {
         })
     );
     let who = sender("dan");
-    let why = Why::new(&play.workflow, &play.snapshot, Asker { sender: &who, dual_control: true }, play.now);
+    let why = Why::new(&play.workflow, &play.snapshot, Asker { sender: &who, dual_control: true }, play.moment());
     let needs = serde_json::to_value(why.needs).unwrap();
     let count = |have: u32, want: u32| json!({ "have": have, "want": want });
     assert_eq!((&needs["approvals"], &needs["rejections"]), (&count(2, 3), &count(1, 2)));
@@ -307,7 +315,7 @@ fn each_panel_has_places_of_its_own_to_claim() {
     let words = "a panels=legal:anna+bo/brand:chi+dan+eve:all/pr:fay+gus:2";
     let places = |script: &str| {
         let play = Play::of(&definition(words), script);
-        let found = Places::of(&play.workflow, &play.snapshot.task);
+        let found = Places::of(&play.workflow, &play.snapshot.task, play.moment());
         let found = found.into_iter().map(|group| (group.numbers.clone(), group.is_open));
         found.collect::<Vec<_>>()
     };
@@ -318,7 +326,7 @@ fn each_panel_has_places_of_its_own_to_claim() {
     let play = Play::of(&definition(words), "");
     let chi = ActorId::parse("u-chi").unwrap();
     let admits: Vec<bool> =
-        Places::of(&play.workflow, &play.snapshot.task).iter().map(|group| group.admits(&chi)).collect();
+        Places::of(&play.workflow, &play.snapshot.task, play.moment()).iter().map(|group| group.admits(&chi)).collect();
     assert_eq!(admits, [false, true, false]);
 }
 

@@ -115,8 +115,8 @@ fn the_task_waits_on_the_party_asked_and_its_own_deadline_goes_on() {
     assert_eq!(task.due_at(), Some(play.now + TimeDelta::days(3)));
     assert!(!task.is_overdue());
     assert_eq!(task.deadline_at(), Some(task.opened_at() + TimeDelta::days(30)));
-    assert!(may_decide(&play.workflow, task, &sender("buyer"), true));
-    assert!(may_decide(&play.workflow, task, &sender("chi"), true), "reviewers may still vote");
+    assert!(may_decide(&play.workflow, task, (&sender("buyer"), true), play.moment()));
+    assert!(may_decide(&play.workflow, task, (&sender("chi"), true), play.moment()), "reviewers may still vote");
     play.run("wait PT2H; answer buyer");
     let task = &play.snapshot.task;
     assert_eq!(task.waiting_on(&play.workflow), Some(Party::Partner));

@@ -21,7 +21,7 @@ use super::test_support::{Play, VERBS};
 /// Steps of one sequence.
 const STEPS: usize = 40;
 /// The sequences that the coverage is measured over.
-const CASES: usize = 600;
+const CASES: usize = 800;
 /// The choices that one step can consume.
 const ROLLS: usize = 10;
 
@@ -78,7 +78,7 @@ pub(super) fn play_by(
     for rolls in rolls {
         let step = next(&play, &mut Dice(rolls));
         // A command that no task could accept does not reach `decide`.
-        if ["wait", "back", "erase", "tick"].iter().any(|verb| step.starts_with(verb))
+        if ["wait", "back", "erase", "tick", "away", "there"].iter().any(|verb| step.starts_with(verb))
             || play.try_command(&step).is_ok()
         {
             act(&mut play, &step);
@@ -86,7 +86,7 @@ pub(super) fn play_by(
         }
         over += usize::from(play.snapshot.task.phase().is_terminal());
         if over > 3 {
-            (play, over) = (Play::open(definition), 0);
+            (play, over) = (Play::open_with(definition, play.absences.clone()), 0);
         }
     }
     laws::check_ticks_end(&play);
@@ -97,9 +97,24 @@ pub(super) fn next(play: &Play, dice: &mut Dice) -> String {
     match dice.below(16) {
         0 => nonsense(play, dice),
         2 if dice.below(3) == 0 => format!("erase {}", dice.one(&["0", "1", "2", "3", "4", "5", "platform", "buyer"])),
+        3 if dice.below(2) == 0 => absence(play, dice),
         1 => dice.one(&["wait PT1S", "wait PT20M", "wait P2D", "back PT1H", "tick now"]).to_owned(),
         _ => sensible(play, dice),
     }
+}
+
+/// An absence begins, now or later, or ends.
+fn absence(play: &Play, dice: &mut Dice) -> String {
+    let named = seats::named(&play.workflow, &play.snapshot.task).unwrap_or_default();
+    let named: Vec<&str> = named.into_iter().map(|id| id.as_str().trim_start_matches("u-")).collect();
+    let anybody = dice.one(&["0", "1", "2", "3", "4", "5", "6", "7"]);
+    let who = if named.is_empty() || dice.below(4) == 0 { anybody } else { dice.one(&named) };
+    if dice.below(4) == 0 {
+        return format!("there {who}");
+    }
+    let substitute = dice.one(&["6", "7", "0", "1", "2", "6", "7", ""]);
+    let substitute = if substitute == who { "" } else { substitute };
+    format!("away {who} {} {substitute} {}", dice.one(&["PT10M", "PT6H", "P3D"]), dice.one(&["", "", "", "+PT15M"]))
 }
 
 fn sensible(play: &Play, dice: &mut Dice) -> String {
@@ -185,7 +200,9 @@ fn likely(play: &Play, dice: &mut Dice, verb: &str) -> String {
     match (verb, &task.phase) {
         ("approve" | "reject", _) if stage.names_reviewers() => {
             let named = seats::named(&play.workflow, task).unwrap_or_default();
-            dice.one(&named).as_str().trim_start_matches("u-").to_owned()
+            let named = dice.one(&named);
+            let substitute = play.moment().substitute(named).filter(|_| dice.below(3) > 0);
+            substitute.unwrap_or(named).as_str().trim_start_matches("u-").to_owned()
         }
         ("approve" | "reject", _) => of(stage.reviewer, dice),
         ("resolve", Phase::Escalated(escalation)) => of(escalation.to, dice),

@@ -89,7 +89,7 @@ fn a_long_trail_takes_only_what_moves_the_task_on() {
         play
     };
     let taken = |play: &Play, step: &str| {
-        decide(&play.workflow, &play.snapshot, Input::Party(&play.command(step)), play.now).is_ok()
+        decide(&play.workflow, &play.snapshot, Input::Party(&play.command(step)), play.moment()).is_ok()
     };
     let preparing = long("a required quorum=2,2", "");
     let review = long("a required quorum=2,2", "submit anna");
@@ -118,7 +118,7 @@ fn a_long_trail_takes_only_what_moves_the_task_on() {
 
 /// Runs a step in which every text is unique.
 fn run_marked(play: &mut Play, step: &str, count: &mut usize) {
-    if ["wait", "back", "erase", "tick"].iter().any(|verb| step.starts_with(verb)) {
+    if ["wait", "back", "erase", "tick", "away", "there"].iter().any(|verb| step.starts_with(verb)) {
         play.run(step);
     } else if let Ok(command) = play.try_command(step) {
         let (mut meta, mut action) = (command.meta().clone(), command.action().clone());
@@ -197,7 +197,7 @@ fn task_view(play: &Play, party: Party) -> TaskView {
     let workflow = WorkflowRef { key: WorkflowKey::parse("w").unwrap(), version: 1 };
     let (partner_id, buyer_id) = (PartnerId(Uuid::nil()), BuyerId(Uuid::nil()));
     let identity = Identity { partner_id, buyer_id, workflow, title: None, metadata: None };
-    TaskView::new(&play.workflow, &identity, &play.snapshot, None, Reader { party, at: play.now })
+    TaskView::new(&play.workflow, &identity, &play.snapshot, None, Reader { party, moment: play.moment() })
 }
 
 /// For a trail of any length, the platform can end the task at once, and due timers run.
@@ -208,10 +208,10 @@ fn check_end_in_reach(play: &Play) {
     let mut snapshot = play.snapshot.clone();
     snapshot.task.version = MAX_ENTRIES;
     let ended =
-        decide(&play.workflow, &snapshot, Input::Party(&play.command("cancel platform now")), play.now).unwrap();
+        decide(&play.workflow, &snapshot, Input::Party(&play.command("cancel platform now")), play.moment()).unwrap();
     assert!(ended.snapshot().task.phase().is_terminal());
     if let Some((at, _)) = snapshot.task.next_timer() {
-        let done = decide(&play.workflow, &snapshot, Input::Tick, at.max(play.now));
+        let done = decide(&play.workflow, &snapshot, Input::Tick, play.moment().at(at.max(play.now)));
         assert!(done.is_ok(), "{done:?}");
     }
 }
@@ -240,7 +240,7 @@ fn what_happened_did_not_happen_more_than_a_day_before_the_task() {
         for (at, taken) in [(opened_at, true), (opened_at - day, true), (opened_at - day - microsecond, false)] {
             let meta = Meta { occurred_at: Some(at), ..command.meta().clone() };
             let command = Command::new(meta, command.action().clone()).unwrap();
-            let outcome = decide(&play.workflow, &play.snapshot, Input::Party(&command), play.now);
+            let outcome = decide(&play.workflow, &play.snapshot, Input::Party(&command), play.moment());
             let refused = matches!(&outcome, Err(Refusal::Invalid { pointer, .. }) if pointer == "/occurred_at");
             assert_eq!(!refused, taken, "{script}: {step} at {at}: {outcome:?}");
         }

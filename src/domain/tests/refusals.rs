@@ -226,7 +226,7 @@ fn a_task_is_not_opened_with_a_deadline_that_passed() {
     for (ahead, refused) in [(-1, true), (0, true), (1, false)] {
         let at = crate::domain::values::time::Time::from_micros(super::test_support::START + ahead);
         let opening = crate::domain::task::decide::Opening { deadline_at: Some(at), ..super::test_support::opening() };
-        let opened = crate::domain::task::decide::open(&play.workflow, opening, play.now);
+        let opened = crate::domain::task::decide::open(&play.workflow, opening, play.moment());
         assert_eq!(opened.as_ref().err().map(name), refused.then_some("/deadline_at"));
     }
 }

@@ -141,7 +141,8 @@ fn a_panel_stands_by_the_people_of_now() {
 #[test]
 fn who_comes_is_asked_and_who_leaves_is_not() {
     let mut play = Play::of(&definition("a named=anna,bo"), "staff lead +dora -bo");
-    let asked = |play: &Play, who: &str| may_decide(&play.workflow, &play.snapshot.task, &sender(who), true);
+    let asked =
+        |play: &Play, who: &str| may_decide(&play.workflow, &play.snapshot.task, (&sender(who), true), play.moment());
     assert_eq!(["anna", "bo", "dora"].map(|who| asked(&play, who)), [true, false, true]);
     play.run("submit dora");
     assert_eq!(["anna", "bo", "dora"].map(|who| asked(&play, who)), [true, false, false]);
@@ -151,7 +152,10 @@ fn who_comes_is_asked_and_who_leaves_is_not() {
 fn the_places_of_a_panel_stay_its_own_however_many_come() {
     let mut play = Play::open(&definition("a panels=x:anna:all/y:bo"));
     let places = |play: &Play| {
-        Places::of(&play.workflow, &play.snapshot.task).into_iter().map(|places| places.numbers).collect::<Vec<_>>()
+        Places::of(&play.workflow, &play.snapshot.task, play.moment())
+            .into_iter()
+            .map(|places| places.numbers)
+            .collect::<Vec<_>>()
     };
     assert_eq!(places(&play), [1..=1, 101..=101]);
     play.run("staff lead panel=x +chi +dora");

@@ -204,9 +204,9 @@ fn one_person_may_operate_a_service_without_dual_control_and_the_trail_says_so()
         command
     };
     let platform = sender("platform");
-    assert!(!may_decide(&play.workflow, &play.snapshot.task, &platform, true));
-    assert!(may_decide(&play.workflow, &play.snapshot.task, &platform, false));
-    assert!(may_decide(&play.workflow, &play.snapshot.task, &sender("platform-olga^2"), true));
+    assert!(!may_decide(&play.workflow, &play.snapshot.task, (&platform, true), play.moment()));
+    assert!(may_decide(&play.workflow, &play.snapshot.task, (&platform, false), play.moment()));
+    assert!(may_decide(&play.workflow, &play.snapshot.task, (&sender("platform-olga^2"), true), play.moment()));
     let two = alone("resolve platform-olga^2 reject", &play);
     let mut other = play.clone();
     other.send(&two).unwrap();
@@ -244,7 +244,7 @@ fn an_escalation_is_shown_to_those_who_may_approve_it_or_to_all_if_nobody_may() 
         ("a to=buyer", "escalate bo buyer", "buyer", true),
     ] {
         let play = Play::of(&definition(words), script);
-        let may = may_decide(&play.workflow, &play.snapshot.task, &sender(who), true);
+        let may = may_decide(&play.workflow, &play.snapshot.task, (&sender(who), true), play.moment());
         assert_eq!(may, expected, "{words}: {script}: {who}");
     }
 }
@@ -295,7 +295,7 @@ fn play_alone(definition: &Value, rolls: &[Vec<u8>], loner: &[&str]) -> Vec<Even
         let mut dice = Dice(rolls);
         let is_buyers = play.snapshot.task.stage_in(&play.workflow).reviewer == Party::Buyer;
         let step = if is_buyers { lonely(&play, loner, &mut dice) } else { next(&play, &mut dice) };
-        if ["wait", "back", "erase", "tick"].iter().any(|verb| step.starts_with(verb))
+        if ["wait", "back", "erase", "tick", "away", "there"].iter().any(|verb| step.starts_with(verb))
             || play.try_command(&step).is_ok()
         {
             play.run(&step);

@@ -90,7 +90,13 @@ fn account(play: &Play, later: i64) -> Value {
     let (partner_id, buyer_id) = (PartnerId(uuid::Uuid::nil()), BuyerId(uuid::Uuid::nil()));
     let identity = Identity { partner_id, buyer_id, workflow, title: None, metadata: None };
     let at = Time::from_micros(play.snapshot.task.recorded_at().micros() + later);
-    let view = TaskView::new(&play.workflow, &identity, &play.snapshot, None, Reader { party: Party::Platform, at });
+    let view = TaskView::new(
+        &play.workflow,
+        &identity,
+        &play.snapshot,
+        None,
+        Reader { party: Party::Platform, moment: play.moment().at(at) },
+    );
     let text = serde_json::to_string(&view).unwrap();
     assert_eq!(serde_json::from_str::<TaskView>(&text).unwrap(), view);
     let rows = view.time_spent.iter().map(|row| json!([row.stage, row.party, row.seconds, row.held_seconds]));

@@ -4,12 +4,15 @@
 //! needs. Stage, round, revision and escalation or question are the current ones unless `@stage`,
 //! `.round`, `~revision` or `#seq` name others:
 //! `submit anna; approve bo; reject chi copy; escalate bo buyer; resolve buyer redirect platform; wait PT1H; tick`.
+//! `away anna PT1H bo` makes anna absent for an hour with bo in her place, and `there anna` ends that;
+//! `+PT5M` at the end begins it in five minutes.
 //! What a rejection says, and what a submission answers, follows as words (`said`, `answers`).
 //! All names are the partner's people, except `buyer` and `platform`.
 
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::domain::absence::{Absence, Absences, Moment};
 use crate::domain::audit::{self, Origin, Sealed, Subject as _};
 use crate::domain::erasure::{Plan, Scope};
 use crate::domain::task::command::{
@@ -45,6 +48,8 @@ pub(super) struct Play {
     pub(super) trail: Vec<Event>,
     pub(super) snapshot: Snapshot,
     pub(super) now: Time,
+    /// Who of the partner is absent, and when.
+    pub(super) absences: Absences,
     /// The trail as stored, once something was erased from it.
     pub(super) rows: Option<Vec<Sealed>>,
     reader: Reader,
@@ -52,6 +57,11 @@ pub(super) struct Play {
 
 pub(super) fn text<const MAX: usize, const MULTILINE: bool>(words: &str) -> Text<MAX, MULTILINE> {
     Text::parse(words).unwrap()
+}
+
+/// The id of one of the partner's people.
+pub(super) fn person(word: &str) -> ActorId {
+    ActorId::parse(format!("u-{word}")).unwrap()
 }
 
 fn key(word: &str) -> StageKey {
@@ -160,13 +170,18 @@ pub(super) fn name(refusal: &Refusal) -> &str {
 impl Play {
     /// A task opened on this definition.
     pub(super) fn open(definition: &Value) -> Self {
+        Self::open_with(definition, Absences::default())
+    }
+
+    /// A task opened on this definition while these people are absent.
+    pub(super) fn open_with(definition: &Value, absences: Absences) -> Self {
         let (workflow, now) = (parse(definition), Time::from_micros(START));
-        let (trail, snapshot) = open(&workflow, opening(), now).unwrap().into_parts();
+        let (trail, snapshot) = open(&workflow, opening(), Moment { now, absences: &absences }).unwrap().into_parts();
         let mut reader = Reader::default();
         for event in &trail {
             reader.read(&workflow, event);
         }
-        let play = Self { workflow, trail, snapshot, now, rows: None, reader };
+        let play = Self { workflow, trail, snapshot, now, absences, rows: None, reader };
         laws::check_opening(&play);
         play
     }
@@ -194,6 +209,8 @@ impl Play {
             Some(("wait", span)) => self.now = self.now + Span::parse(span).unwrap().delta(),
             Some(("back", span)) => self.now = self.now - Span::parse(span).unwrap().delta(),
             Some(("erase", who)) => return self.erase(who),
+            Some(("away", who)) => self.set_absence(who),
+            Some(("there", who)) => self.remove_absence(who),
             // The time moves on to the next timer, except in `tick now`.
             _ if step.starts_with("tick") => {
                 if step == "tick" {
@@ -211,6 +228,31 @@ impl Play {
         String::new()
     }
 
+    /// This time, with those who are absent then.
+    pub(super) fn moment(&self) -> Moment<'_> {
+        Moment { now: self.now, absences: &self.absences }
+    }
+
+    /// `anna PT1H bo +PT5M`: anna is absent for an hour, with bo in her place, from in five minutes on.
+    fn set_absence(&mut self, words: &str) {
+        let mut words = words.split_whitespace();
+        let (who, span) = (words.next().unwrap(), Span::parse(words.next().unwrap()).unwrap());
+        let (mut from, mut substitute) = (self.now, None);
+        for word in words {
+            match word.strip_prefix('+') {
+                Some(span) => from = from + Span::parse(span).unwrap().delta(),
+                None => substitute = Some(person(word)),
+            }
+        }
+        let absence = Absence { actor: person(who), from, until: from + span.delta(), substitute };
+        self.absences = Absences::new(self.absences.iter().cloned().chain([absence]));
+    }
+
+    fn remove_absence(&mut self, who: &str) {
+        let others = self.absences.iter().filter(|absence| absence.actor != person(who)).cloned();
+        self.absences = Absences::new(others);
+    }
+
     /// Sends a command, a tick or an erasure, as the service would.
     pub(super) fn send<'a>(&mut self, input: impl Into<Input<'a>>) -> Result<Transition, Refusal> {
         match input.into() {
@@ -223,7 +265,7 @@ impl Play {
     }
 
     fn take(&mut self, input: Input<'_>) -> Result<Transition, Refusal> {
-        let result = decide(&self.workflow, &self.snapshot, input, self.now);
+        let result = decide(&self.workflow, &self.snapshot, input, self.moment());
         laws::check_step(self, input, &result);
         if let Ok(transition) = &result {
             transition.events().iter().for_each(|event| self.reader.read(&self.workflow, event));

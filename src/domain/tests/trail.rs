@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 
 use crate::domain::task::event::{
     DeadlineKind, EscalationResolved, Event, Fact, QuestionEnd, Resolution, StageEscalated, StageRejected,
-    TimeoutAction,
+    TimeoutAction, VoteRecorded,
 };
 use crate::domain::task::{ActorTag, Cause, Verdict};
 use crate::domain::values::id::{ActorId, PanelKey, StageKey};
@@ -40,7 +40,10 @@ pub(super) struct Reader {
     revision: u32,
     /// Everybody who submitted work in the round of the latest revision.
     submitters: BTreeSet<Who>,
+    /// The vote of each seat, by the person who holds it.
     votes: BTreeMap<Who, (Verdict, u64, Option<String>)>,
+    /// Who cast each vote.
+    voters: BTreeMap<u64, Who>,
     /// The people of each group that are no longer those of the definition.
     changed: BTreeMap<(usize, Option<PanelKey>), Vec<ActorId>>,
     /// The actor's tag of every vote.
@@ -77,6 +80,16 @@ struct Escalated {
 
 fn who(event: &Event) -> Who {
     (event.party, event.actor.as_ref().map(|actor| actor.id.as_str().to_owned()))
+}
+
+/// Somebody else of the same party.
+fn named(event: &Event, id: &ActorId) -> Who {
+    (event.party, Some(id.as_str().to_owned()))
+}
+
+/// Who holds the seat of a vote.
+fn seat(event: &Event, vote: &VoteRecorded) -> Who {
+    vote.stands_for.as_ref().map_or_else(|| who(event), |holder| named(event, holder))
 }
 
 fn key(event: &Event) -> Option<String> {
@@ -122,10 +135,14 @@ impl Reader {
                 self.handed_in(*revision, event);
             }
             Fact::VoteRecorded(vote) => {
-                self.check_vote(workflow, event, vote.decision, place);
+                self.check_vote(workflow, event, vote, place);
                 assert_eq!(vote.revision, self.revision, "{place}");
                 let target = vote.return_to.as_ref().map(|key| key.as_str().to_owned());
-                self.votes.insert(who(event), (vote.decision, event.seq, target));
+                let open_before = self.approved_panels(workflow);
+                self.votes.retain(|_, earlier| self.voters.get(&earlier.1) != Some(&who(event)));
+                self.votes.insert(seat(event, vote), (vote.decision, event.seq, target));
+                self.voters.insert(event.seq, who(event));
+                self.check_reopened(workflow, open_before, vote, place);
                 self.tags.extend(event.actor_tag.map(|tag| (event.seq, tag)));
                 self.check_panel(workflow, event, vote, place);
             }
@@ -317,19 +334,27 @@ impl Reader {
         }
     }
 
-    fn check_vote(&self, workflow: &Workflow, event: &Event, decision: Verdict, place: &str) {
+    fn check_vote(&self, workflow: &Workflow, event: &Event, vote: &VoteRecorded, place: &str) {
         let stage = &workflow.stages[self.stage];
         assert!(self.reviewing && !self.paused(), "{place}: a review runs");
         assert_eq!(event.party, Source::from(stage.reviewer), "{place}");
-        self.check_named(workflow, event, place);
-        if decision == Verdict::Approved {
+        self.check_named(workflow, event, vote.stands_for.as_ref(), place);
+        if vote.decision == Verdict::Approved {
             self.check_not_barred(workflow, stage, &who(event), place);
+            self.check_not_barred(workflow, stage, &seat(event, vote), place);
         }
     }
 
-    fn check_named(&self, workflow: &Workflow, event: &Event, place: &str) {
+    /// The actor has a seat, or none while standing in for somebody who has.
+    fn check_named(&self, workflow: &Workflow, event: &Event, stands_for: Option<&ActorId>, place: &str) {
         let seats = self.seats(workflow, self.stage);
-        assert!(seats.iter().any(|seats| seats.admit(&who(event))), "{place}: a named reviewer");
+        let has_seat = |who: &Who| seats.iter().any(|seats| seats.admit(who));
+        let Some(holder) = stands_for else {
+            return assert!(has_seat(&who(event)), "{place}: a named reviewer");
+        };
+        assert!(workflow.stages[self.stage].allows_substitutes(), "{place}: the stage lets people stand in");
+        assert!(has_seat(&named(event, holder)), "{place}: for a named reviewer");
+        assert!(!has_seat(&who(event)), "{place}: nobody fills two seats");
     }
 
     fn check_not_barred(&self, workflow: &Workflow, stage: &Stage, who: &Who, place: &str) {
@@ -364,7 +389,10 @@ impl Reader {
         let Some(resolved) = earlier.filter(by_partner) else {
             return self.check_counted(Verdict::Approved, votes, place);
         };
-        let others = self.of(Verdict::Approved).into_iter().filter(|(voter, ..)| **voter != who(event));
+        let Fact::EscalationResolved(resolution) = &resolved.fact else { unreachable!() };
+        let own = resolution.stands_for.as_ref().map_or_else(|| who(event), |holder| named(event, holder));
+        let stays = |seat: &Who, seq: u64| *seat != own && self.voters.get(&seq) != Some(&who(event));
+        let others = self.of(Verdict::Approved).into_iter().filter(|(seat, seq, _)| stays(seat, *seq));
         let expected: Vec<u64> = others.map(|(_, seq, _)| seq).chain([resolved.seq]).collect();
         let (mut expected, mut votes) = (expected, votes.to_vec());
         expected.sort_unstable();
@@ -374,6 +402,7 @@ impl Reader {
 
     fn approved_now(&mut self, workflow: &Workflow, event: &Event, earlier: Option<&Event>, place: &str) {
         let stage = &workflow.stages[self.stage];
+        let mut represented = None;
         match earlier.map(|earlier| &earlier.fact) {
             Some(Fact::VoteRecorded(vote)) => {
                 assert_eq!(vote.decision, Verdict::Approved, "{place}");
@@ -388,9 +417,16 @@ impl Reader {
                 assert_eq!(resolved.resolution, Resolution::Approve, "{place}");
                 if event.party == Source::Partner {
                     assert_eq!(stage.reviewer, Party::Partner, "{place}");
-                    self.check_named(workflow, event, place);
-                    self.check_quorum(workflow, Some(&who(event)), place);
+                    let holder = resolved.stands_for.as_ref();
+                    let own = holder.map_or_else(|| who(event), |holder| named(event, holder));
+                    self.check_named(workflow, event, holder, place);
+                    // The call takes the place of what the same person voted in another seat.
+                    self.votes.retain(|_, vote| self.voters.get(&vote.1) != Some(&who(event)));
+                    self.votes.remove(&own);
+                    self.check_quorum(workflow, Some(&own), place);
                     self.check_not_barred(workflow, stage, &who(event), place);
+                    self.check_not_barred(workflow, stage, &own, place);
+                    represented = Some(own);
                 }
             }
             Some(Fact::DeadlinePassed { deadline: DeadlineKind::Stage, action: TimeoutAction::Approve, .. }) => {
@@ -403,8 +439,10 @@ impl Reader {
             other => panic!("{place}: approved after {other:?}"),
         }
         self.decide(false, place);
-        let mut approvers: BTreeSet<Who> =
-            self.of(Verdict::Approved).into_iter().map(|(who, ..)| who.clone()).collect();
+        let approved = self.of(Verdict::Approved);
+        let voters = approved.iter().map(|(_, seq, _)| self.voters[seq].clone());
+        let mut approvers: BTreeSet<Who> = voters.chain(approved.iter().map(|(seat, ..)| (*seat).clone())).collect();
+        approvers.extend(represented);
         approvers.extend(Some(who(event)).filter(|_| event.party != Source::Service));
         self.approved[self.stage] = Some(approvers);
         self.reviewing = false;
@@ -435,7 +473,8 @@ impl Reader {
         assert!(self.question.is_none(), "{place}: the question was closed first");
         // Of panels only the one counts whose votes reject.
         let by_vote = matches!(earlier.map(|earlier| &earlier.fact), Some(Fact::VoteRecorded(_)));
-        let panel = self.panel_of(workflow, &who(event)).filter(|_| by_vote);
+        let own = self.votes.iter().find(|(_, vote)| self.voters.get(&vote.1) == Some(&who(event)));
+        let panel = own.and_then(|(seat, _)| self.panel_of(workflow, seat)).filter(|_| by_vote);
         let mut votes = self.of(Verdict::Rejected);
         votes.retain(|(voter, ..)| panel.as_ref().is_none_or(|panel| panel.admit(voter)));
         if self.reviewing {

@@ -17,7 +17,7 @@ const PEOPLE: [&str; 5] = ["anna", "bo", "buyer", "platform", "platform-olga^2"]
 
 fn why(play: &Play, who: &str) -> Why {
     let sender = sender(who);
-    Why::new(&play.workflow, &play.snapshot, Asker { sender: &sender, dual_control: true }, play.now)
+    Why::new(&play.workflow, &play.snapshot, Asker { sender: &sender, dual_control: true }, play.moment())
 }
 
 /// The step of a script that sends a command of this kind.
@@ -49,7 +49,7 @@ fn step(play: &Play, who: &str, ability: &Ability) -> String {
 /// The code of the real refusal; none if the command is taken or its content is refused.
 fn real(play: &Play, step: &str) -> Option<String> {
     let command = play.command(step);
-    let refusal = match decide(&play.workflow, &play.snapshot, Input::Party(&command), play.now) {
+    let refusal = match decide(&play.workflow, &play.snapshot, Input::Party(&command), play.moment()) {
         Ok(transition) => transition.late().cloned(),
         Err(refusal) => Some(refusal),
     };
@@ -64,7 +64,7 @@ pub(super) fn check_next(play: &Play, state: usize) {
 fn check(play: &Play, who: &str) {
     let sender = sender(who);
     let asker = Asker { sender: &sender, dual_control: true };
-    let you = abilities(&play.workflow, &play.snapshot, asker, play.now);
+    let you = abilities(&play.workflow, &play.snapshot, asker, play.moment());
     assert_eq!(you.len(), CommandType::ALL.len() + Resolution::ALL.len() - 1);
     for ability in &you {
         let step = step(play, who, ability);
@@ -99,7 +99,7 @@ fn each_person_reads_what_this_person_can_do() {
     );
     let sender = sender("platform");
     let alone = Asker { sender: &sender, dual_control: false };
-    let why = Why::new(&play.workflow, &play.snapshot, alone, play.now);
+    let why = Why::new(&play.workflow, &play.snapshot, alone, play.moment());
     assert_eq!(said(&why)[5], "approve: -");
 }
 

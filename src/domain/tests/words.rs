@@ -54,6 +54,7 @@ fn stage(words: &str) -> Value {
             "named" => stage["reviewers"] = list().into_iter().map(|name| json!(format!("u-{name}"))).collect(),
             "panels" => stage["panels"] = value.split('/').map(panel).collect(),
             "fixed" => stage["reviewers_fixed"] = json!(true),
+            "own" => stage["substitutes"] = json!(false),
             "self" => stage["self_approval"] = json!(true),
             "distinct" => stage["distinct_from"] = json!(list()),
             "back" => stage["on_reject"]["return_to"] = json!(list()),

@@ -30,7 +30,7 @@ const MAX_QUESTIONS: u32 = 20;
 /// The shortest deadline after which a timeout may approve for a buyer: 24 hours.
 const MIN_BUYER_SILENCE_SECONDS: u32 = 86_400;
 
-const STAGE_FIELDS: [&str; 17] = [
+const STAGE_FIELDS: [&str; 18] = [
     "key",
     "name",
     "buyer_label",
@@ -43,6 +43,7 @@ const STAGE_FIELDS: [&str; 17] = [
     "self_approval",
     "distinct_from",
     "reviewers_fixed",
+    "substitutes",
     "on_reject",
     "escalation",
     "questions",

@@ -27,6 +27,8 @@ pub struct ReviewRule {
     pub distinct_from: Vec<StageKey>,
     /// Whether a running task keeps the named reviewers that the definition has.
     pub reviewers_fixed: bool,
+    /// Whether the substitute of an absent reviewer may vote in that person's seat.
+    pub substitutes: bool,
 }
 
 /// Who may vote, and how many votes decide.
@@ -193,6 +195,11 @@ pub(super) struct ReviewFields {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = bool, required = false)]
     reviewers_fixed: Option<bool>,
+    /// Whether the substitute of a named reviewer who is absent may vote in that person's seat. If not,
+    /// the seat stays empty until the person votes or is back. Default `true`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = bool, required = false)]
+    substitutes: Option<bool>,
 }
 
 impl From<ReviewRule> for ReviewFields {
@@ -203,26 +210,32 @@ impl From<ReviewRule> for ReviewFields {
         };
         let (self_approval, distinct_from) = (Some(rule.self_approval), Some(rule.distinct_from));
         let reviewers_fixed = rule.reviewers_fixed.then_some(true);
-        Self { quorum, reviewers, panels, self_approval, distinct_from, reviewers_fixed }
+        let substitutes = (!rule.substitutes).then_some(false);
+        Self { quorum, reviewers, panels, self_approval, distinct_from, reviewers_fixed, substitutes }
     }
 }
 
 /// Reads the fields of a stored stage. (A flattened `Option` would read an incomplete rule as none.)
 pub(super) fn stored<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<ReviewRule>, D::Error> {
-    let ReviewFields { quorum, reviewers, panels, self_approval, distinct_from, reviewers_fixed } =
+    let ReviewFields { quorum, reviewers, panels, self_approval, distinct_from, reviewers_fixed, substitutes } =
         ReviewFields::deserialize(deserializer)?;
     let voting = match (quorum, reviewers, panels) {
         (Some(quorum), Some(reviewers), None) => Some(Voting::Quorum { quorum, reviewers }),
         (None, None, Some(panels)) if !panels.is_empty() => Some(Voting::Panels(panels)),
-        (None, None, None) if self_approval.is_none() && distinct_from.is_none() && reviewers_fixed.is_none() => {
+        (None, None, None)
+            if self_approval.is_none()
+                && distinct_from.is_none()
+                && reviewers_fixed.is_none()
+                && substitutes.is_none() =>
+        {
             return Ok(None);
         }
         (_, _, _) => None,
     };
     match (voting, self_approval, distinct_from) {
         (Some(voting), Some(self_approval), Some(distinct_from)) => {
-            let reviewers_fixed = reviewers_fixed.unwrap_or(false);
-            Ok(Some(ReviewRule { voting, self_approval, distinct_from, reviewers_fixed }))
+            let (reviewers_fixed, substitutes) = (reviewers_fixed.unwrap_or(false), substitutes.unwrap_or(true));
+            Ok(Some(ReviewRule { voting, self_approval, distinct_from, reviewers_fixed, substitutes }))
         }
         (_, _, _) => Err(de::Error::custom(
             "quorum and reviewers (or panels), self_approval and distinct_from must be given together or not at all",
@@ -324,6 +337,11 @@ impl Stage {
     /// Whether a running task keeps the named reviewers that the definition has.
     pub fn fixes_reviewers(&self) -> bool {
         self.review.as_ref().is_some_and(|review| review.reviewers_fixed)
+    }
+
+    /// Whether the substitute of an absent reviewer may vote in that person's seat.
+    pub fn allows_substitutes(&self) -> bool {
+        self.review.as_ref().is_some_and(|review| review.substitutes)
     }
 
     /// The stages whose approvers may not approve here.

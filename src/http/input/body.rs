@@ -34,7 +34,7 @@ pub const SMALL: usize = 64 << 10;
 
 /// Operations with bodies of at most [`SMALL`], for the contract. A test compares them with the
 /// handlers.
-pub(in crate::http) const SMALL_OPERATIONS: [&str; 10] = [
+pub(in crate::http) const SMALL_OPERATIONS: [&str; 11] = [
     "create_partner",
     "create_partner_key",
     "create_key",
@@ -45,6 +45,7 @@ pub(in crate::http) const SMALL_OPERATIONS: [&str; 10] = [
     "create_link",
     "revoke_links",
     "claim_task",
+    "set_absence",
 ];
 
 /// Operations whose body is optional, for the contract.

@@ -46,6 +46,10 @@ pub struct WhyAnswer {
     /// What the pending decision needs; null if none is pending, or the caller may not know.
     #[schema(required = true)]
     needs: Option<Needs>,
+    /// The absent person in whose seat the actor would vote in the review; absent: the actor's own.
+    #[serde(rename = "for", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = ActorId, required = false)]
+    stands_for: Option<ActorId>,
     /// What the actor can do now with this credential: an entry for each type of command, and for
     /// each resolution of `escalation_resolved`.
     you: Vec<WhyCommand>,
@@ -93,8 +97,9 @@ pub async fn get_why(
 
 impl From<Why> for WhyAnswer {
     fn from(why: Why) -> Self {
-        let Why { waiting_on, since, due_at, then, needs, you } = why;
-        Self { waiting_on, since, due_at, then, needs, you: you.into_iter().map(WhyCommand::from).collect() }
+        let Why { waiting_on, since, due_at, then, needs, stands_for, you } = why;
+        let you = you.into_iter().map(WhyCommand::from).collect();
+        Self { waiting_on, since, due_at, then, needs, stands_for, you }
     }
 }
 

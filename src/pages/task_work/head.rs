@@ -28,6 +28,8 @@ pub(super) struct Head {
     pub(super) votes: Vec<String>,
     /// Who has claimed the decision, and until when.
     pub(super) claims: Vec<Claimed>,
+    /// Which reviewers are absent until when, and who stands in.
+    pub(super) absent: Vec<Absent>,
     /// The panels of the review; none in a stage without.
     pub(super) panels: Vec<PanelRow>,
     /// What was said about the state: by whom, and the words.
@@ -53,6 +55,7 @@ impl Head {
             is_late: task.overdue,
             votes: task.review.as_ref().map_or_else(Vec::new, |review| votes(t, review)),
             claims: claim::sentences(&desk.claims.standing, visitor),
+            absent: task.review.as_ref().map_or_else(Vec::new, |review| absent(visitor, review)),
             panels: panels(t, task),
             said: said(t, task),
             answers: task.question.iter().flat_map(|question| &question.options).map(ToString::to_string).collect(),
@@ -60,11 +63,26 @@ impl Head {
     }
 }
 
+/// Who is absent, in words, until when, and who stands in, in words.
+pub(super) type Absent = (String, TimeTag, String);
+
+fn absent(visitor: &Visitor, review: &ReviewView) -> Vec<Absent> {
+    let (t, times) = (visitor.untitled().t, visitor.untitled().times);
+    let sentences = review.absent.iter().map(|absent| {
+        let stands_in = match &absent.substitute {
+            Some(substitute) => words::quoted(t, "review-stands-in", "who", substitute.as_str()),
+            None => t.text("review-nobody-stands-in").into_owned(),
+        };
+        (words::quoted(t, "review-absent", "who", absent.actor.as_str()), times.due(&absent.until), stands_in)
+    });
+    sentences.collect()
+}
+
 /// The votes of a review in words: how many there are, whose, how many are missing, who can give them.
 pub(in crate::pages) fn votes(t: Texts, review: &ReviewView) -> Vec<String> {
     let names = |verdict: Verdict| -> Vec<String> {
         let cast = review.votes.iter().filter(|vote| vote.decision == verdict);
-        cast.map(|vote| words::person(&vote.actor)).collect()
+        cast.map(|vote| words::voter(t, vote)).collect()
     };
     let (approving, rejecting) = (names(Verdict::Approved), names(Verdict::Rejected));
     let (have, want) = (approving.len(), review.needed.approvals);
@@ -84,7 +102,10 @@ pub(in crate::pages) fn votes(t: Texts, review: &ReviewView) -> Vec<String> {
         sentences.push(t.with("review-votes-more", "more", more).into_owned());
     }
     let voted = |id: &str| {
-        review.votes.iter().any(|vote| vote.decision == Verdict::Approved && vote.actor.id.to_string() == id)
+        let is_theirs = |vote: &VoteView| {
+            vote.actor.id.to_string() == id || vote.stands_for.as_ref().is_some_and(|holder| holder.as_str() == id)
+        };
+        review.votes.iter().any(|vote| vote.decision == Verdict::Approved && is_theirs(vote))
     };
     let left: Vec<String> = review.eligible.iter().flatten().map(ToString::to_string).filter(|id| !voted(id)).collect();
     if !left.is_empty() {
@@ -139,14 +160,14 @@ fn panels(t: Texts, task: &TaskView) -> Vec<PanelRow> {
 
 /// A reviewer of a panel, with what is known of their vote.
 fn seated(t: Texts, (review, panel): (&ReviewView, &PanelView), id: &ActorId) -> String {
-    let vote = review.votes.iter().find(|vote| vote.actor.id == *id);
+    let vote = review.votes.iter().find(|vote| vote.stands_for.as_ref().unwrap_or(&vote.actor.id) == id);
     let text = match vote.map(|vote| vote.decision) {
         Some(Verdict::Approved) => "review-seat-approved",
         Some(Verdict::Rejected) => "review-seat-rejected",
         None if panel.eligible.contains(id) => "review-seat-open",
         None => "review-seat-barred",
     };
-    let who = vote.map_or_else(|| id.to_string(), |vote| words::person(&vote.actor));
+    let who = vote.map_or_else(|| id.to_string(), |vote| words::voter(t, vote));
     t.with(text, "who", written(&who)).into_owned()
 }
 

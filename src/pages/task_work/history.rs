@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use crate::domain::audit::EntryView;
+use crate::domain::values::id::ActorId;
 use crate::domain::values::party::Source;
 use crate::domain::workflow::{Stage, Workflow};
 use crate::pages::frame::Frame;
@@ -46,25 +47,48 @@ pub(super) struct Row {
 impl History {
     /// The history of a page of entries, oldest first.
     pub(super) fn new(entries: &[EntryView], workflow: &Workflow, frame: &Frame) -> Self {
-        let rows: Vec<Row> = entries.iter().rev().filter_map(|entry| Row::new(entry, workflow, frame)).collect();
+        let row = |entry: &EntryView| Row::new((entry, entries), workflow, frame);
+        let rows: Vec<Row> = entries.iter().rev().filter_map(row).collect();
         let older = entries.first().map(|entry| entry.seq).filter(|seq| *seq > 1);
         Self { hidden: entries.len() - rows.len(), rows, older }
     }
 }
 
 impl Row {
-    fn new(entry: &EntryView, workflow: &Workflow, frame: &Frame) -> Option<Self> {
+    fn new((entry, entries): (&EntryView, &[EntryView]), workflow: &Workflow, frame: &Frame) -> Option<Self> {
         let t = frame.t;
         let what = sentence(t, entry, workflow)?;
         Some(Self {
             seq: entry.seq,
             at: entry.recorded_at.as_ref().map(|at| frame.times.tag(at)),
-            who: (actor(entry), source(t, entry.party)),
+            who: (actor(entry).map(|who| voter(t, entry, entries, who)), source(t, entry.party)),
             what,
             quotes: quotes(entry, t),
             note: entry.note.as_ref().map(ToString::to_string),
         })
     }
+}
+
+/// The person of an entry, and the absent person that the entry's vote or call is for.
+fn voter(t: Texts, entry: &EntryView, entries: &[EntryView], who: String) -> String {
+    let holder = entry.data.as_ref().and_then(|data| data.get("for")).and_then(Value::as_str);
+    match holder.and_then(|id| ActorId::stored(id).ok()) {
+        Some(holder) => {
+            let holder = name_of(&holder, entries);
+            let values = [("who", written(&who)), ("holder", written(&holder))];
+            t.with_all("review-for", values).into_owned()
+        }
+        None => who,
+    }
+}
+
+/// The name under which somebody acted in these entries last; the id if there is none.
+pub(super) fn name_of(id: &ActorId, entries: &[EntryView]) -> String {
+    let named = entries.iter().rev().filter_map(|entry| entry.actor.as_ref()).find_map(|actor| {
+        let is_theirs = actor.id.as_ref().is_some_and(|other| other == id);
+        actor.name.as_ref().filter(|_| is_theirs)
+    });
+    named.map_or_else(|| id.to_string(), ToString::to_string)
 }
 
 /// The person of an entry.

@@ -16,7 +16,7 @@ use crate::pages::texts::Texts;
 use super::choice::Choice;
 use super::claim::Say;
 use super::head::{self, Head};
-use super::history::History;
+use super::history::{self, History};
 use super::mistakes::Mistake;
 use super::notice::Notice;
 use super::offers::{Offers, seq_of};
@@ -63,6 +63,8 @@ pub(super) struct Page {
     draft: String,
     came_back: Option<CameBack>,
     panels: Panels,
+    /// The absent person in whose seat the visitor votes.
+    stands_for: Option<String>,
     /// What the visitor can say about who decides: value and words.
     claim: Option<(&'static str, String)>,
     /// The choices that are not for this person: label and reason.
@@ -183,6 +185,7 @@ impl Page {
             about: if is_stale { "past".to_owned() } else { about(desk) },
             draft: draft(desk, visitor),
             came_back: CameBack::new(desk, visitor.untitled()),
+            stands_for: desk.why.stands_for.as_ref().map(|id| history::name_of(id, &loaded.entries)),
             claim: Say::of(desk, visitor).map(|say| (say.value(), say.label(t))),
             barred: barred.collect(),
             nothing: says_nothing.then(|| head::nothing_to_decide(t, desk, visitor.party())),

@@ -2,7 +2,7 @@
 
 use crate::domain::task::PhaseName;
 use crate::domain::task::event::Answered;
-use crate::domain::task::view::TaskView;
+use crate::domain::task::view::{TaskView, VoteView};
 use crate::domain::values::party::{Actor, Party};
 use crate::domain::workflow::Workflow;
 use crate::http::problem::Code;
@@ -31,6 +31,13 @@ pub(in crate::pages) fn by(t: Texts, party: Party) -> String {
 /// The name of a person; the id where no name is known.
 pub(in crate::pages) fn person(actor: &Actor) -> String {
     actor.name.as_ref().map_or_else(|| actor.id.to_string(), ToString::to_string)
+}
+
+/// Who cast a vote, and the absent person that it is for.
+pub(in crate::pages) fn voter(t: Texts, vote: &VoteView) -> String {
+    let who = person(&vote.actor);
+    let Some(holder) = &vote.stands_for else { return who };
+    t.with_all("review-for", [("who", written(&who)), ("holder", written(holder.as_str()))]).into_owned()
 }
 
 /// Texts that people wrote, as a list within a sentence; each keeps its own direction.

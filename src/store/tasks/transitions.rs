@@ -4,7 +4,8 @@
 //! A task's row and its events are written together or not at all, and no transaction stays open
 //! across a round trip. Of several writers that decided on the same version, one takes the row. The
 //! others skip the row while it is locked, then see the new version and write nothing:
-//! [`Outcome::Stale`]. They must look their command up and otherwise decide again. A command whose
+//! [`Outcome::Stale`]. So it is if the absences of the task's partner are others than those that were
+//! decided on. They must look their command up and otherwise decide again. A command whose
 //! id the task already has is not written either: [`Outcome::Duplicate`].
 //!
 //! The caller that decided seals the rows and turns them into columns (`prepared`). The writer then
@@ -35,6 +36,8 @@ pub struct Save<'a> {
     pub transition: &'a Transition,
     /// The head of the chain, read together with the state that was decided on.
     pub head: Hash,
+    /// The version of the partner's absences that were decided on.
+    pub absences_version: u64,
     /// The SHA-256 of the command's body; required if the transition carries a command's id.
     pub command_digest: Option<[u8; 32]>,
     /// The source of salts.
@@ -52,6 +55,8 @@ pub struct Open<'a> {
     pub partner_id: PartnerId,
     /// The buyer who ordered it.
     pub buyer_id: BuyerId,
+    /// The version of the partner's absences that were decided on.
+    pub absences_version: u64,
     /// The SHA-256 of the request's body.
     pub digest: [u8; 32],
     /// The source of salts.
@@ -74,7 +79,8 @@ pub struct Written {
 pub enum Outcome {
     /// Written and durable.
     Saved(Written),
-    /// Another writer changed the task after it was read, or opened it before. Nothing was written.
+    /// Another writer changed the task after it was read or opened it before, or the partner's absences
+    /// were changed. Nothing was written.
     Stale,
     /// The party used the command's id on this task before. Nothing was written.
     Duplicate,
@@ -92,7 +98,7 @@ pub(in crate::store) async fn save_within(connection: &mut Session, save: &Save<
 }
 
 /// Writes an opening; [`Outcome::Stale`] if a task with that id exists already, or did before it was
-/// put away.
+/// put away, or if the partner's absences were changed.
 ///
 /// # Panics
 ///
@@ -102,7 +108,8 @@ pub async fn insert_opened(pool: &Pool, open: &Open<'_>) -> Result<Outcome, Erro
         unreachable!("an opening starts with the event that says so");
     };
     let origin = Origin { task_id: opened.task_id, partner_id: open.partner_id, buyer_id: open.buyer_id };
-    let prepared = Prepared::of(open.transition, origin.hash(), None, (open.seed, open.traceparent));
+    let prepared =
+        Prepared::of(open.transition, (origin.hash(), open.absences_version), None, (open.seed, open.traceparent));
     let inserted = statements::insert(pool, &prepared, open, opened).await?;
     Ok(prepared.outcome(if inserted.is_some() { Fate::Written } else { Fate::Stale }))
 }

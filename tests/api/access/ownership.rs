@@ -27,8 +27,8 @@ async fn what_belongs_to_somebody_else_is_not_found_and_stays_as_it_is() {
         if operation.parties.contains("buyer") {
             strangers.push(&buyer);
         }
-        // Registering and setting up make the key the caller's own; see below.
-        if matches!(operation.id.as_str(), "register_workflow" | "set_webhook") {
+        // Registering and setting up make the key the caller's own; see below. So it is with people.
+        if OWN.contains(&operation.id.as_str()) {
             continue;
         }
         for stranger in strangers {
@@ -80,12 +80,12 @@ async fn what_does_not_exist_is_not_found_by_anyone() {
     for operation in operations().iter().filter(|operation| operation.path.contains('{')) {
         for client in clients(&parties, operation) {
             for body in bodies(operation) {
-                if matches!(operation.id.as_str(), "register_workflow" | "set_webhook") {
+                if OWN.contains(&operation.id.as_str()) {
                     continue;
                 }
                 // The platform names whose workflow it is.
-                let is_named =
-                    operation.id == "get_workflow_analytics" && client.credential == parties.platform.credential;
+                let is_named = matches!(operation.id.as_str(), "get_workflow_analytics" | "get_absence")
+                    && client.credential == parties.platform.credential;
                 let query = if is_named { format!("?partner_id={}", parties.partner_id) } else { String::new() };
                 let answer = client.call(&operation.method, &(path(operation, &nothing) + &query), &body).await;
                 assert_eq!((answer.status, code(&answer)), (404, "not_found"), "{}: {}", operation.id, answer.text);
@@ -129,6 +129,9 @@ async fn a_party_that_an_operation_is_not_open_to_is_refused() {
     assert_eq!(everything(&parties).await, before, "nothing was written");
 }
 
+/// What a caller may always do with a key or a person of its own by that name.
+const OWN: [&str; 4] = ["register_workflow", "set_webhook", "set_absence", "remove_absence"];
+
 struct Ids {
     task: String,
     workflow: String,
@@ -146,6 +149,8 @@ async fn ids(parties: &Parties, task: &str) -> Ids {
     parties.partner.done(task, &update("delivered")).await;
     let deliveries = parties.partner.read(&format!("/api/v1/webhooks/{webhook}/deliveries")).await;
     let delivery = deliveries["items"][0]["id"].as_str().unwrap().to_owned();
+    let away = json!({ "from": "2027-01-01T00:00:00Z", "until": "2028-01-01T00:00:00Z", "substitute": "u-bo" });
+    assert_eq!(parties.partner.call("PUT", "/api/v1/absences/u-anna", &away).await.status, 200);
     let link = json!({ "to": "inbox", "actor": { "id": "u-anna" } });
     let made = parties.partner.call("POST", "/api/v1/links", &link).await;
     assert_eq!(made.status, 201, "{}", made.text);
@@ -177,7 +182,8 @@ fn path(operation: &Operation, ids: &Ids) -> String {
     let path =
         operation.path.replace("{id}", id).replace("{key}", &ids.workflow).replace("{delivery_id}", &ids.delivery);
     let path = if operation.id == "release_claim" { format!("{path}?actor=u-anna") } else { path };
-    let path = path.replace("{key_id}", &ids.key).replace("{n}", "1").replace("{seq}", "1");
+    let path =
+        path.replace("{actor}", "u-anna").replace("{key_id}", &ids.key).replace("{n}", "1").replace("{seq}", "1");
     assert!(!path.contains('{'), "{} has a parameter that this test does not know", operation.path);
     path
 }
@@ -201,6 +207,7 @@ fn bodies(operation: &Operation) -> Vec<Value> {
         "open_task" => vec![json!({ "id": new_id() })],
         "create_partner" => vec![json!({ "name": "Contoso" })],
         "request_erasure" => vec![json!({ "party": "buyer", "actor_id": "u-anna", "reason": "x" })],
+        "set_absence" => vec![json!({ "from": "2027-01-01T00:00:00Z", "until": "2028-01-01T00:00:00Z" })],
         "claim_task" => vec![json!({ "actor": { "id": "u-anna" } })],
         "create_link" => vec![json!({ "to": "console", "actor": { "id": "u-anna" } })],
         "revoke_links" => vec![json!({ "actor_id": "u-anna" })],
@@ -248,6 +255,7 @@ async fn everything(parties: &Parties) -> String {
         "webhook_endpoints",
         "webhook_deliveries",
         "claims",
+        "absences",
         "stage_facts",
     ] {
         let query = format!("select coalesce(string_agg(t::text, E'\\n' order by t::text), '') from {table} t");

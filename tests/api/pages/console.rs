@@ -1,5 +1,6 @@
 //! The console: who reaches which page, what a page may contain, and what its forms do.
 
+mod absences;
 mod deliveries;
 mod keys;
 mod people;

@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
+use stagegate::domain::absence::Moment;
 use stagegate::domain::partner::event::{Author, PartnerFact, record, register};
 use stagegate::domain::task::TagSecret;
 use stagegate::domain::task::command::{Action, Command, Meta, StageApproved, StageEscalated, WorkSubmitted};
@@ -126,12 +127,13 @@ impl World {
             deadline_at: None,
             tag_secret: TagSecret::from_random([9; 16]),
         };
-        let transition = open(&self.workflow, opening, minute(minutes)).unwrap();
+        let transition = open(&self.workflow, opening, Moment::without_absences(minute(minutes))).unwrap();
         let (partner_id, buyer_id) = (self.partner, self.buyer);
         let opened = Open {
             transition: &transition,
             partner_id,
             buyer_id,
+            absences_version: 0,
             digest: [7; 32],
             seed: ids::random,
             traceparent: None,
@@ -145,12 +147,14 @@ impl World {
 
     /// Decides on what is stored; writes nothing.
     pub fn decide<'a>(&self, snapshot: &Snapshot, input: impl Into<Input<'a>>, minutes: i64) -> Transition {
-        decide(&self.workflow, snapshot, input.into(), minute(minutes)).unwrap()
+        decide(&self.workflow, snapshot, input.into(), Moment::without_absences(minute(minutes))).unwrap()
     }
 
     pub async fn save(&self, record: &Record, transition: &Transition) -> Outcome {
         let digest = Some([9; 32]);
-        let save = Save { transition, head: record.head, command_digest: digest, seed: ids::random, traceparent: None };
+        let (head, absences_version) = (record.head, record.absences_version);
+        let save =
+            Save { transition, head, absences_version, command_digest: digest, seed: ids::random, traceparent: None };
         self.writer.write(Prepared::new(&save)).await.unwrap()
     }
 

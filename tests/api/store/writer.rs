@@ -46,8 +46,9 @@ async fn save_all(world: &World, decided: &[(Record, Transition)]) -> Vec<Outcom
 /// The same where some may fail.
 async fn try_all(world: &World, decided: &[(Record, Transition)]) -> Vec<Result<Outcome, Arc<Error>>> {
     let save = async |(record, transition): &(Record, Transition)| {
-        let save =
-            Save { transition, head: record.head, command_digest: Some([9; 32]), seed: ids::random, traceparent: None };
+        let (head, absences_version) = (record.head, record.absences_version);
+        let command_digest = Some([9; 32]);
+        let save = Save { transition, head, absences_version, command_digest, seed: ids::random, traceparent: None };
         world.writer.write(Prepared::new(&save)).await
     };
     join_all(decided.iter().map(save)).await
@@ -105,7 +106,8 @@ async fn one_task_is_written_in_order_and_never_twice_at_a_time() {
     }
     // Each can be written only right after the one before: together or side by side, all but one would be stale.
     let saves = chain.iter().map(|(transition, head)| async {
-        let save = Save { transition, head: *head, command_digest: Some([9; 32]), seed: || [5; 32], traceparent: None };
+        let (head, absences_version, command_digest) = (*head, 0, Some([9; 32]));
+        let save = Save { transition, head, absences_version, command_digest, seed: || [5; 32], traceparent: None };
         world.writer.write(Prepared::new(&save)).await.unwrap()
     });
     let others = decided(&world, 5).await;

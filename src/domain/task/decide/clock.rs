@@ -11,7 +11,7 @@ use super::draft::Draft;
 impl Draft<'_> {
     /// The instant at which `span` ends if it begins now.
     pub(super) fn after(&self, clock: ClockKind, span: &Span) -> Time {
-        self.workflow.after(clock, self.now, span.delta())
+        self.workflow.after(clock, self.moment.now, span.delta())
     }
 
     /// When the answer of a party that must decide from now on is due.
@@ -26,7 +26,7 @@ impl Draft<'_> {
         let deadline = business(stage)?;
         let within = deadline.within.delta();
         // A reminder is due when `before` is left.
-        let reminder = |before: &Span| self.workflow.after(deadline.clock, self.now, within - before.delta());
+        let reminder = |before: &Span| self.workflow.after(deadline.clock, self.moment.now, within - before.delta());
         let mut remind_at: Vec<Time> = deadline.remind_before.iter().map(reminder).collect();
         remind_at.sort_unstable();
         Some(ClockTimes { due_at: self.after(deadline.clock, &deadline.within), remind_at })
@@ -49,11 +49,11 @@ impl Draft<'_> {
     fn moved(&self, time: Time, stopped_at: Time) -> Time {
         if time <= stopped_at {
             // The deadline had passed before its tick, and stays as long ago as it was.
-            return self.now - (stopped_at - time);
+            return self.moment.now - (stopped_at - time);
         }
         let calendar = self.workflow.calendar.as_ref();
         let left = calendar.map_or(time - stopped_at, |calendar| calendar.between(stopped_at, time));
-        self.workflow.after(ClockKind::Business, self.now, left)
+        self.workflow.after(ClockKind::Business, self.moment.now, left)
     }
 
     /// The times of a review that an escalation is returned to, to be recorded: the full time if

@@ -1,6 +1,7 @@
 //! A transition being built: each fact pushed becomes an event and is applied at once, so that the
 //! next one sees it.
 
+use crate::domain::absence::Moment;
 use crate::domain::task::command::Meta;
 use crate::domain::task::event::{
     Event, Fact, Feedback, GivenItem, Opened, QuestionEnd, StageEscalated, StageRejected,
@@ -10,7 +11,7 @@ use crate::domain::task::seats;
 use crate::domain::task::snapshot::Snapshot;
 use crate::domain::task::status::Status;
 use crate::domain::task::{ActorTag, Cause, Outcome, Phase, TagSecret, Task, Verdict, Vote};
-use crate::domain::values::id::{PanelKey, StageKey};
+use crate::domain::values::id::{ActorId, PanelKey, StageKey};
 use crate::domain::values::party::{ActorRef, Party, Sender, Source};
 use crate::domain::values::time::Time;
 use crate::domain::workflow::{OnExhausted, Stage, Submission, Workflow};
@@ -31,8 +32,8 @@ pub(super) enum By {
 /// A transition being built.
 pub(super) struct Draft<'a> {
     pub(super) workflow: &'a Workflow,
-    /// The time of this transition: never before the last event.
-    pub(super) now: Time,
+    /// The time of this transition, never before the last event, and who is absent then.
+    pub(super) moment: Moment<'a>,
     /// Who it is from; none: the service.
     sender: Option<Sender>,
     /// The context of a party's command, for the first event.
@@ -45,7 +46,7 @@ pub(super) struct Draft<'a> {
 }
 
 impl<'a> Draft<'a> {
-    pub(super) fn new(workflow: &'a Workflow, snapshot: &Snapshot, input: Input<'a>, now: Time) -> Self {
+    pub(super) fn new(workflow: &'a Workflow, snapshot: &Snapshot, input: Input<'a>, moment: Moment<'a>) -> Self {
         let (sender, meta) = match input {
             Input::Party(command) => (Some(command.meta.sender.clone()), Some(&command.meta)),
             Input::Tick => (None, None),
@@ -53,7 +54,7 @@ impl<'a> Draft<'a> {
         };
         Self {
             workflow,
-            now: now.max(snapshot.task.recorded_at()),
+            moment: moment.at(moment.now.max(snapshot.task.recorded_at())),
             sender,
             meta,
             tag_secret: snapshot.task.tag_secret,
@@ -67,11 +68,11 @@ impl<'a> Draft<'a> {
         workflow: &'a Workflow,
         (sender, tag_secret): (Sender, TagSecret),
         opened: Opened,
-        now: Time,
+        moment: Moment<'a>,
     ) -> Self {
         let mut draft = Self {
             workflow,
-            now,
+            moment,
             sender: Some(sender),
             meta: None,
             tag_secret: Some(tag_secret),
@@ -151,7 +152,7 @@ impl<'a> Draft<'a> {
             actor_tag: sender.and_then(Sender::actor_ref).and_then(|actor| self.tag(&actor)),
             credential_id: sender.map(|sender| sender.credential_id.clone()),
             command_id: meta.and_then(|meta| meta.id),
-            recorded_at: self.now,
+            recorded_at: self.moment.now,
             occurred_at: meta.and_then(|meta| meta.occurred_at),
             note: meta.and_then(|meta| meta.note.clone()),
             fact,
@@ -169,7 +170,7 @@ impl<'a> Draft<'a> {
         let mut snapshot = self.snapshot.expect("a draft begins with a task or opens one");
         let Snapshot { task, notes, status } = &mut snapshot;
         let earlier = (self.expected_version > 0).then(|| status.clone());
-        *status = Status::after(self.workflow, task, notes, earlier, self.now);
+        *status = Status::after(self.workflow, task, notes, earlier, self.moment.now);
         Transition { expected_version: self.expected_version, events: self.events, snapshot, late }
     }
 
@@ -184,10 +185,10 @@ impl<'a> Draft<'a> {
     }
 
     /// Escalates a review whose named reviewers, or those of a panel, cannot reach the approvals that
-    /// are needed, to the first of `escalation.to`.
+    /// are needed, to the first of `escalation.to`. Who is absent counts only if somebody stands in.
     pub(super) fn ensure_quorum(&mut self) {
         let task = self.task();
-        if matches!(task.phase, Phase::InReview(_)) && seats::is_short(self.workflow, task) {
+        if matches!(task.phase, Phase::InReview(_)) && seats::is_short(self.workflow, task, self.moment) {
             self.escalate(self.stage().default_escalation(), Cause::NoQuorum, By::Service);
         }
     }
@@ -208,15 +209,17 @@ impl<'a> Draft<'a> {
     }
 
     /// APPROVE by the partner's resolution of an escalation of its own stage: the resolution is the
-    /// vote of its actor, in place of an earlier one.
-    pub(super) fn approve_by_resolution(&mut self, actor: &ActorRef) {
-        self.approve_by(By::Sender, Some(actor));
+    /// vote of its actor, who may stand in for somebody, in place of earlier ones.
+    pub(super) fn approve_by_resolution(&mut self, actor: &ActorRef, stands_for: Option<&ActorId>) {
+        self.approve_by(By::Sender, Some((actor, stands_for)));
     }
 
-    /// APPROVE by the standing votes, and by the resolution of `resolver` in place of a vote of theirs.
-    fn approve_by(&mut self, by: By, resolver: Option<&ActorRef>) {
-        let counted: Vec<&Vote> = self.votes(Verdict::Approved).filter(|vote| Some(&vote.actor) != resolver).collect();
-        let own = resolver.map(|actor| (self.task().version(), self.tag(actor)));
+    /// APPROVE by the standing votes, and by the resolution of `resolver` in place of those that a vote of
+    /// theirs replaces.
+    fn approve_by(&mut self, by: By, resolver: Option<(&ActorRef, Option<&ActorId>)>) {
+        let stays = |vote: &&Vote| resolver.is_none_or(|(actor, seat)| !vote.is_replaced(actor, seat));
+        let counted: Vec<&Vote> = self.votes(Verdict::Approved).filter(stays).collect();
+        let own = resolver.map(|(actor, _)| (self.task().version(), self.tag(actor)));
         let tagged = counted.iter().map(|vote| (vote.seq, self.tag(&vote.actor)));
         let (seqs, tags): (Vec<u64>, Vec<_>) = tagged.chain(own).unzip();
         let voters = tags.into_iter().flatten().collect();

@@ -6,7 +6,7 @@ use crate::domain::task::limits::MAX_HANDOVERS;
 use crate::domain::task::refusal::Refusal;
 use crate::domain::task::seats;
 use crate::domain::task::{Cause, Escalation, Phase, PhaseName};
-use crate::domain::values::id::StageKey;
+use crate::domain::values::id::{ActorId, StageKey};
 use crate::domain::values::party::{Party, Sender};
 use crate::domain::workflow::Stage;
 
@@ -67,7 +67,7 @@ pub(super) fn resolve(draft: &mut Draft<'_>, command: &Command, body: &Escalatio
     if escalation.seq != body.escalation {
         return Err(Refusal::StaleEscalation);
     }
-    check_resolution(draft, escalation, command, body)?;
+    let stands_for = check_resolution(draft, escalation, command, body)?;
     check_revision(draft.task(), command)?;
     let return_to = check_content(draft, stage, sender, body)?;
     let decides = matches!(body.resolution, Resolution::Approve | Resolution::Reject);
@@ -80,6 +80,7 @@ pub(super) fn resolve(draft: &mut Draft<'_>, command: &Command, body: &Escalatio
         to: if body.resolution == Resolution::Return { Some(asking(escalation, stage)) } else { body.to },
         feedback: said.clone(),
         advice: body.advice.clone(),
+        stands_for: stands_for.clone(),
         overrides: decides && sender.party != stage.reviewer,
         single_person: decides && !is_second_person(draft.task(), sender),
         clock: if body.resolution == Resolution::Return { draft.returned_clock(escalation) } else { None },
@@ -89,7 +90,7 @@ pub(super) fn resolve(draft: &mut Draft<'_>, command: &Command, body: &Escalatio
     draft.push(Fact::EscalationResolved(resolved), By::Sender);
     match (body.resolution, return_to, body.to) {
         (Resolution::Approve, _, _) => match sender.actor_ref() {
-            Some(actor) if actor.party == Party::Partner => draft.approve_by_resolution(&actor),
+            Some(actor) if actor.party == Party::Partner => draft.approve_by_resolution(&actor, stands_for.as_ref()),
             Some(_) | None => draft.approve(By::Sender),
         },
         (Resolution::Reject, Some(key), _) => {
@@ -102,7 +103,10 @@ pub(super) fn resolve(draft: &mut Draft<'_>, command: &Command, body: &Escalatio
             let escalated = event::StageEscalated { to, cause, revision, respond_by, reason };
             draft.push(Fact::StageEscalated(escalated), By::Sender);
         }
-        (Resolution::Return, _, _) => review::count_left(draft),
+        (Resolution::Return, _, _) => {
+            review::count_left(draft);
+            draft.ensure_quorum();
+        }
         (Resolution::Reject | Resolution::Redirect, _, _) => {}
     }
     Ok(())
@@ -114,33 +118,38 @@ fn asking(escalation: &Escalation, stage: &Stage) -> Party {
     escalation.raised_by.party().unwrap_or(stage.reviewer)
 }
 
-/// Checks phase and actor: whether this kind of resolution is open to this party and person.
+/// Checks phase and actor: whether this kind of resolution is open to this party and person. Returns the
+/// absent person in whose seat it counts as a vote, if the actor stands in.
 fn check_resolution(
     draft: &Draft<'_>,
     escalation: &Escalation,
     command: &Command,
     body: &EscalationResolved,
-) -> Result<(), Refusal> {
+) -> Result<Option<ActorId>, Refusal> {
     let sender = &command.meta.sender;
     match body.resolution {
         Resolution::Approve if sender.party == Party::Partner => {
             let actor = sender.actor_ref().ok_or_else(|| Refusal::required("/actor"))?;
-            check_vote_of_partner(draft.workflow, draft.task(), &actor)
+            let seat = check_vote_of_partner(draft.workflow, draft.task(), &actor, draft.moment)?;
+            return Ok(seat.stands_for.cloned());
         }
         Resolution::Approve | Resolution::Reject
             if command.meta.dual_control && !is_second_person(draft.task(), sender) =>
         {
-            Err(Refusal::SecondPerson)
+            return Err(Refusal::SecondPerson);
         }
         Resolution::Return => match escalation.cause {
-            Cause::Exhausted => Err(Refusal::NothingToReturnTo),
+            Cause::Exhausted => return Err(Refusal::NothingToReturnTo),
             // Other people may vote by now.
-            Cause::NoQuorum if seats::is_short(draft.workflow, draft.task()) => Err(Refusal::NothingToReturnTo),
-            Cause::NoQuorum | Cause::Person | Cause::Deadline => check_length(draft.task()),
+            Cause::NoQuorum if seats::is_short(draft.workflow, draft.task(), draft.moment) => {
+                return Err(Refusal::NothingToReturnTo);
+            }
+            Cause::NoQuorum | Cause::Person | Cause::Deadline => check_length(draft.task())?,
         },
-        Resolution::Redirect if escalation.handovers >= MAX_HANDOVERS => Err(Refusal::RedirectLimit),
-        Resolution::Approve | Resolution::Reject | Resolution::Redirect => Ok(()),
+        Resolution::Redirect if escalation.handovers >= MAX_HANDOVERS => return Err(Refusal::RedirectLimit),
+        Resolution::Approve | Resolution::Reject | Resolution::Redirect => {}
     }
+    Ok(None)
 }
 
 /// Checks the fields of each resolution and returns a rejection's target.

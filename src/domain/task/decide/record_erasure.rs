@@ -12,11 +12,12 @@ use super::draft::{By, Draft};
 pub(super) fn record(draft: &mut Draft<'_>, erasure: &Erasure) {
     let snapshot = draft.snapshot();
     let earlier = &snapshot.status;
-    let status = Status::after(draft.workflow, &snapshot.task, &snapshot.notes, Some(earlier.clone()), draft.now);
+    let status =
+        Status::after(draft.workflow, &snapshot.task, &snapshot.notes, Some(earlier.clone()), draft.moment.now);
     let (status_version, status_updated_at) = if status == *earlier {
         (earlier.version, earlier.updated_at)
     } else {
-        (snapshot.task.version() + 1, draft.now)
+        (snapshot.task.version() + 1, draft.moment.now)
     };
     let erased = PersonalDataErased {
         erasure_id: erasure.erasure_id,

@@ -4,10 +4,10 @@ use crate::domain::task::command::{Command, StageApproved, StageRejected, Status
 use crate::domain::task::event::{Fact, Feedback, VotePanel, VoteRecorded};
 use crate::domain::task::limits::{MAX_REVISIONS, MAX_STATUS_UPDATES, MAX_VOTES};
 use crate::domain::task::refusal::Refusal;
-use crate::domain::task::seats::{self, Tally, bar};
-use crate::domain::task::{PanelState, PhaseName, Verdict};
+use crate::domain::task::seats::{self, Cast, Tally};
+use crate::domain::task::{PanelState, PhaseName, Verdict, Vote};
 use crate::domain::values::id::{PanelKey, StageKey};
-use crate::domain::values::party::{ActorRef, Party};
+use crate::domain::values::party::Party;
 use crate::domain::workflow::{Stage, Workflow};
 
 use super::draft::{By, Draft};
@@ -97,9 +97,9 @@ pub(super) fn vote(draft: &mut Draft<'_>, command: &Command, ballot: Ballot<'_>)
     if task.phase() != PhaseName::InReview {
         return Err(Refusal::WrongPhase);
     }
-    let group = seats::seat(draft.workflow, task, &actor).ok_or(Refusal::NotAReviewer)?;
+    let seat = seats::filled(draft.workflow, task, &actor, draft.moment).ok_or(Refusal::NotAReviewer)?;
     if ballot.decision() == Verdict::Approved
-        && let Some(refusal) = bar(draft.workflow, task, &actor)
+        && let Some(refusal) = seat.bar(draft.workflow, task, &actor)
     {
         return Err(refusal);
     }
@@ -111,23 +111,28 @@ pub(super) fn vote(draft: &mut Draft<'_>, command: &Command, ballot: Ballot<'_>)
             Some(target(draft.workflow, stage, body.return_to.as_ref())?)
         }
     };
-    let panel = group.panel.map(|panel| in_panel(draft, (&actor, ballot.decision()), &panel.key));
+    let cast = Cast { actor: &actor, seat, decision: ballot.decision() };
+    let key = seat.group.key();
+    let panel = key.map(|key| in_panel(draft, cast, key));
+    let reopened = seats::reopened(draft.workflow, task, key, |vote| cast.replaces(vote));
     let vote = VoteRecorded {
         decision: ballot.decision(),
         revision: task.revision(),
         return_to,
         feedback: ballot.feedback().map(|feedback| feedback.numbered(draft.next_seq())),
         panel,
+        stands_for: seat.stands_for.cloned(),
+        reopened,
         bound: command.meta.sender.bound,
     };
-    check_votes(draft, command, &actor, (&vote, ballot.feedback()))?;
+    check_votes(draft, command, cast, (&vote, ballot.feedback()))?;
     let length = check_length(draft.task());
     draft.push(Fact::VoteRecorded(vote), By::Sender);
     if count(draft, By::Sender) { Ok(()) } else { length }
 }
 
 /// The panel of a vote that is cast now.
-fn in_panel(draft: &Draft<'_>, cast: (&ActorRef, Verdict), key: &PanelKey) -> VotePanel {
+fn in_panel(draft: &Draft<'_>, cast: Cast<'_>, key: &PanelKey) -> VotePanel {
     let tallies = seats::tallies(draft.workflow, draft.task(), Some(cast));
     let own = tallies.iter().find(|tally| tally.group.key() == Some(key));
     VotePanel { key: key.clone(), state: own.map_or(PanelState::Open, Tally::state) }
@@ -137,20 +142,24 @@ fn in_panel(draft: &Draft<'_>, cast: (&ActorRef, Verdict), key: &PanelKey) -> Vo
 fn check_votes(
     draft: &Draft<'_>,
     command: &Command,
-    actor: &ActorRef,
+    cast: Cast<'_>,
     (vote, feedback): (&VoteRecorded, Option<&Feedback>),
 ) -> Result<(), Refusal> {
-    let mut standing = draft.votes(Verdict::Approved).chain(draft.votes(Verdict::Rejected));
-    let Some(earlier) = standing.find(|earlier| earlier.actor == *actor) else { return Ok(()) };
-    let said = draft.snapshot().notes.votes.iter().find(|note| note.seq == earlier.seq);
-    let same = earlier.decision == vote.decision
-        && earlier.return_to == vote.return_to
-        && said.is_some_and(|said| said.feedback.as_ref().map(Feedback::as_sent).as_ref() == feedback)
-        && command.meta.note.is_none();
-    if same {
-        return Err(Refusal::AlreadyVoted { recorded: earlier.seq });
+    let standing = draft.votes(Verdict::Approved).chain(draft.votes(Verdict::Rejected));
+    let replaced: Vec<&Vote> = standing.filter(|earlier| cast.replaces(earlier)).collect();
+    let said = |seq| draft.snapshot().notes.votes.iter().find(|note| note.seq == seq);
+    let is_same = |earlier: &&&Vote| {
+        earlier.actor == *cast.actor
+            && earlier.stands_for == vote.stands_for
+            && earlier.decision == vote.decision
+            && earlier.return_to == vote.return_to
+            && said(earlier.seq).is_some_and(|said| said.feedback.as_ref().map(Feedback::as_sent).as_ref() == feedback)
+            && command.meta.note.is_none()
+    };
+    if let Some(same) = replaced.iter().find(is_same) {
+        return Err(Refusal::AlreadyVoted { recorded: same.seq });
     }
-    if earlier.cast >= MAX_VOTES {
+    if replaced.iter().any(|earlier| earlier.cast >= MAX_VOTES) {
         return Err(Refusal::LimitReached("an actor can vote at most 20 times on one revision; the last vote stands"));
     }
     Ok(())

@@ -30,14 +30,19 @@ pub(super) fn change(draft: &mut Draft<'_>, command: &Command, body: &ReviewersC
         removed: Some(body.remove.clone()).filter(|list| !list.is_empty()),
         reason: Some(body.reason.clone()),
         votes: Vec::new(),
+        reopened: Vec::new(),
     };
     let named = changed.apply(group.named.unwrap_or_default());
     check_quorum(draft, index, &Group { named: Some(&named), ..group }, body)?;
     let cast = task.phase.votes().filter(|_| index == task.stage).unwrap_or_default();
-    let leaves = |vote: &&Vote| body.remove.contains(&vote.actor.id);
-    changed.votes = cast.iter().filter(leaves).map(|vote| vote.seq).collect();
+    // Who is let in votes in a seat of their own, and no longer in that of an absent person.
+    let falls = |vote: &Vote| body.remove.contains(vote.holder()) || body.add.contains(&vote.actor.id);
+    changed.votes = cast.iter().filter(|vote| falls(vote)).map(|vote| vote.seq).collect();
+    if index == task.stage {
+        changed.reopened = seats::reopened(draft.workflow, task, group.key(), falls);
+    }
     if let Some(panel) = group.panel {
-        let stays = cast.iter().filter(|vote| vote.panel.as_ref() == group.key() && !leaves(vote));
+        let stays = cast.iter().filter(|vote| vote.panel.as_ref() == group.key() && !falls(vote));
         let stays = stays.map(|vote| vote.decision);
         let tally = seats::tally(draft.workflow, task, Group { named: Some(&named), ..group }, stays);
         let state = if index == task.stage { Tally::state(&tally) } else { PanelState::Open };

@@ -11,7 +11,7 @@ use crate::domain::workflow::{EscalationTimeout, StageTimeout};
 use super::draft::{By, Draft};
 
 pub(super) fn tick(draft: &mut Draft<'_>) -> Result<(), Refusal> {
-    let due = draft.task().next_timer().filter(|(at, _)| *at <= draft.now);
+    let due = draft.task().next_timer().filter(|(at, _)| *at <= draft.moment.now);
     let (due_at, timer) = due.ok_or(Refusal::NothingDue)?;
     match timer {
         Timer::Task => draft.close(Outcome::Expired),

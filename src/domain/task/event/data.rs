@@ -60,6 +60,12 @@ pub struct VoteRecorded {
     /// The panel that it counts for; absent in a stage without panels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub panel: Option<VotePanel>,
+    /// The absent person in whose seat it counts; absent: the actor's own seat.
+    #[serde(rename = "for", default, skip_serializing_if = "Option::is_none")]
+    pub stands_for: Option<ActorId>,
+    /// The other panels that have not approved any more, since the actor's vote in one of them fell.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reopened: Vec<PanelKey>,
     /// Whether it was sent under a credential that is bound to its actor; absent: no.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub bound: bool,
@@ -94,6 +100,9 @@ pub struct ReviewersChanged {
     /// The `seq` of each vote that fell.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub votes: Vec<u64>,
+    /// The other panels that have not approved any more, since a vote in one of them fell.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reopened: Vec<PanelKey>,
 }
 
 /// The rejection of a stage.
@@ -165,6 +174,10 @@ pub struct EscalationResolved {
     /// `return`: advice for the reviewers. `redirect`: a message to the next party.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub advice: Option<Prose>,
+    /// `approve` by the partner: the absent person in whose seat the approval counts as a vote; absent:
+    /// the actor's own seat.
+    #[serde(rename = "for", default, skip_serializing_if = "Option::is_none")]
+    pub stands_for: Option<ActorId>,
     /// `approve`, `reject`: whether another party decided than the one that reviews the stage.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub overrides: bool,

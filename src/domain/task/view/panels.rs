@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::domain::absence::Moment;
 use crate::domain::task::seats::{self, Tally};
 use crate::domain::task::{PanelState, Task};
 use crate::domain::values::id::{ActorId, PanelKey};
@@ -43,19 +44,18 @@ impl VotesNeeded {
     }
 }
 
-pub(super) fn panels(workflow: &Workflow, task: &Task) -> Vec<PanelView> {
+pub(super) fn panels(workflow: &Workflow, task: &Task, moment: Moment<'_>) -> Vec<PanelView> {
     let tallies = seats::tallies(workflow, task, None);
     let view = |tally: &Tally<'_>| {
         let panel = tally.group.panel?;
         let state = if task.has_approved(&panel.key) { PanelState::Approved } else { PanelState::Open };
-        let eligible = seats::eligible(workflow, task, &tally.group).unwrap_or_default();
         Some(PanelView {
             key: panel.key.clone(),
             name: panel.name.clone(),
             state,
             needed: VotesNeeded::of(&[*tally]),
             reviewers: tally.group.named.unwrap_or_default().to_vec(),
-            eligible: eligible.into_iter().cloned().collect(),
+            eligible: seats::approvers(workflow, task, &tally.group, moment).unwrap_or_default(),
         })
     };
     tallies.iter().filter_map(view).collect()

@@ -155,7 +155,7 @@ fn panels_decide_as_a_plain_model_says_in_every_order() {
                 let mut model = model.clone();
                 let expected = model.vote(*person, approves);
                 let command = play.command(&step);
-                let result = decide(&play.workflow, task, Input::Party(&command), play.now);
+                let result = decide(&play.workflow, task, Input::Party(&command), play.moment());
                 let events = match &expected {
                     Says::Open => "vote_recorded > in_review",
                     Says::Approved => "vote_recorded stage_approved workflow_completed > delivery",

@@ -11,7 +11,7 @@ use crate::domain::values::id::{ActorId, PanelKey};
 use crate::domain::values::party::Source;
 use crate::domain::workflow::{Approvals, Stage, Workflow};
 
-use super::{Reader, Who, who};
+use super::{Reader, Who, seat};
 
 /// The people whose votes are counted together now, and how many of them decide. Without people,
 /// anyone may vote.
@@ -59,12 +59,33 @@ impl Reader {
     /// A vote names the panel of its actor, and how that panel stands with it.
     pub(super) fn check_panel(&self, workflow: &Workflow, event: &Event, vote: &VoteRecorded, place: &str) {
         let stage = &workflow.stages[self.stage];
-        let Some(panel) = self.panel_of(workflow, &who(event)) else {
+        let Some(panel) = self.panel_of(workflow, &seat(event, vote)) else {
             assert!(stage.panels().is_empty() && vote.panel.is_none(), "{place}: a vote without a panel");
             return;
         };
         let said = vote.panel.as_ref().map(|panel| (Some(&panel.key), panel.state));
         assert_eq!(said, Some((panel.key.as_ref(), self.state_of(workflow, &panel))), "{place}: the panel of a vote");
+    }
+
+    /// The panels of the stage that have approved.
+    pub(super) fn approved_panels(&self, workflow: &Workflow) -> Vec<PanelKey> {
+        let panels = self.seats(workflow, self.stage).into_iter().filter(|seats| seats.key.is_some());
+        let approved = panels.filter(|panel| self.state_of(workflow, panel) == PanelState::Approved);
+        approved.filter_map(|panel| panel.key).collect()
+    }
+
+    /// A vote says which other panels have not approved any more, since one of the same person fell.
+    pub(super) fn check_reopened(
+        &self,
+        workflow: &Workflow,
+        mut before: Vec<PanelKey>,
+        vote: &VoteRecorded,
+        place: &str,
+    ) {
+        let after = self.approved_panels(workflow);
+        let own = vote.panel.as_ref().map(|panel| &panel.key);
+        before.retain(|key| !after.contains(key) && Some(key) != own);
+        assert_eq!(before, vote.reopened, "{place}: the panels that are open again");
     }
 
     fn state_of(&self, workflow: &Workflow, panel: &Seats) -> PanelState {
@@ -120,14 +141,23 @@ impl Reader {
         }
         assert!(!seats.people.is_empty(), "{place}: somebody is left");
         self.changed.insert((index, key), seats.people.clone());
-        let falls = |who: &Who| {
-            let id = who.1.as_deref();
-            index == self.stage && changed.removed.iter().flatten().any(|gone| Some(gone.as_str()) == id)
+        let is_in = |who: &Who, list: &Option<Vec<ActorId>>| {
+            list.iter().flatten().any(|id| Some(id.as_str()) == who.1.as_deref())
         };
-        let mut fallen: Vec<u64> = self.votes.iter().filter(|(who, _)| falls(who)).map(|(_, vote)| vote.1).collect();
+        // Those of people who left, and those that people cast for somebody else who have a seat now.
+        let falls = |seat: &Who, seq: u64| {
+            index == self.stage && (is_in(seat, &changed.removed) || is_in(&self.voters[&seq], &changed.added))
+        };
+        let fallen = self.votes.iter().filter(|(seat, vote)| falls(seat, vote.1));
+        let mut fallen: Vec<u64> = fallen.map(|(_, vote)| vote.1).collect();
         fallen.sort_unstable();
+        let mut open_again = self.approved_panels(workflow);
         assert_eq!(fallen, changed.votes, "{place}: the votes of those who left");
         self.votes.retain(|_, vote| !fallen.contains(&vote.1));
+        let approved = self.approved_panels(workflow);
+        let own = changed.panel.as_ref().map(|panel| &panel.key);
+        open_again.retain(|key| !approved.contains(key) && Some(key) != own);
+        assert_eq!(open_again, changed.reopened, "{place}: the panels that are open again");
         if let Some(panel) = &changed.panel {
             let expected = if index == self.stage { self.state_of(workflow, &seats) } else { PanelState::Open };
             assert_eq!(panel.state, expected, "{place}: how the panel stands");

@@ -14,7 +14,9 @@ const MAX_PANELS: usize = 20;
 pub(super) fn rule(fields: &Fields, context: &Context) -> Read<Option<ReviewRule>> {
     if let Ok(reviewer @ (Party::Buyer | Party::Platform)) = context.reviewer {
         let mut none = Ok(None);
-        for name in ["quorum", "reviewers", "panels", "self_approval", "distinct_from", "reviewers_fixed"] {
+        for name in
+            ["quorum", "reviewers", "panels", "self_approval", "distinct_from", "reviewers_fixed", "substitutes"]
+        {
             if let Some(node) = fields.get(name) {
                 let rule = format!("is only for stages that the partner reviews; the {reviewer} has one vote");
                 none = Err(node.report(Code::PartnerOnly, rule));
@@ -37,11 +39,13 @@ pub(super) fn rule(fields: &Fields, context: &Context) -> Read<Option<ReviewRule
     {
         return Err(node.report(Code::NotApplicable, "may be true only on a stage that names its reviewers"));
     }
+    let substitutes = fields.or("substitutes", true, Node::boolean);
     Ok(Some(ReviewRule {
         voting: voting?,
         self_approval: self_approval?,
         distinct_from: distinct_from?,
         reviewers_fixed: reviewers_fixed?,
+        substitutes: substitutes?,
     }))
 }
 

@@ -17,6 +17,7 @@ nav-webhooks = Webhooks
 nav-deliveries = Zustellungen
 nav-insights = Auswertung
 nav-people = Personen
+nav-absences = Abwesenheiten
 nav-keys = Schlüssel
 nav-partners = Partner
 nav-erasures = Löschungen

@@ -331,6 +331,24 @@ console-own-link-button = Einen Link für mich erzeugen
 console-own-link-title = Erzeugt: ein Link für Sie
 console-own-link-text = In diesem Browser ersetzt er Ihre jetzige Sitzung; öffnen Sie ihn also in einem anderen oder in einem privaten Fenster.
 
+# Abwesenheiten.
+console-absences = Abwesenheiten
+console-absences-text = Solange jemand abwesend ist, darf die Vertretung an dessen Stelle abstimmen. Ohne Vertretung wird auf niemanden gewartet, der abwesend ist, wenn eine Prüfung beginnt.
+console-no-absences = Niemand ist abwesend oder wird es demnächst sein.
+console-absent-now = jetzt abwesend
+console-absent-from = Von
+console-absent-until = Bis
+console-substitute = Vertretung
+console-no-substitute = niemand
+console-new-absence = Abwesenheit eintragen
+console-absence-from-hint = Leer: ab jetzt.
+console-absence-until-hint = Zu diesem Zeitpunkt ist die Person zurück. Eine frühere Abwesenheit derselben Person wird ersetzt.
+console-substitute-hint = Die Id einer anderen Person. Leer: niemand. Wer selbst abwesend ist, stimmt für niemanden ab.
+console-absence-missing = Dies muss ausgefüllt werden.
+console-absence-set = Eintragen
+console-absence-end = Ende
+console-absence-remove = Entfernen
+
 # API-Schlüssel und Partner.
 console-keys = API-Schlüssel
 console-keys-list = Alle Schlüssel

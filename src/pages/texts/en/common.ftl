@@ -17,6 +17,7 @@ nav-webhooks = Webhooks
 nav-deliveries = Deliveries
 nav-insights = Insights
 nav-people = People
+nav-absences = Absences
 nav-keys = Keys
 nav-partners = Partners
 nav-erasures = Erasures

@@ -331,6 +331,24 @@ console-own-link-button = Make a link for me
 console-own-link-title = Made: a link for you
 console-own-link-text = In this browser it replaces your present session, so open it in another one, or in a private window.
 
+# Absences.
+console-absences = Absences
+console-absences-text = While somebody is absent, the substitute may vote in that person's seat. Without a substitute, nobody is waited for who is absent when a review starts.
+console-no-absences = Nobody is absent, and nobody is about to be.
+console-absent-now = absent now
+console-absent-from = From
+console-absent-until = Until
+console-substitute = Stands in
+console-no-substitute = nobody
+console-new-absence = Set an absence
+console-absence-from-hint = Empty: from now on.
+console-absence-until-hint = At this instant the person is back. It takes the place of an earlier absence of the same person.
+console-substitute-hint = The id of another person. Empty: nobody. A substitute who is absent as well votes for nobody.
+console-absence-missing = This must be filled in.
+console-absence-set = Set it
+console-absence-end = End
+console-absence-remove = Remove
+
 # Keys and partners.
 console-keys = Keys
 console-keys-list = All keys

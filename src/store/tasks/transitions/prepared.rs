@@ -39,6 +39,8 @@ pub(super) struct Present {
     pub(super) task_id: Uuid,
     /// The version that was decided on.
     pub(super) expected: i64,
+    /// The version of the partner's absences that were decided on.
+    pub(super) absences_version: i64,
     pub(super) version: i64,
     pub(super) phase: &'static str,
     pub(super) stage: String,
@@ -84,19 +86,20 @@ pub(in crate::store) enum Fate {
     Written,
     /// Not written: the party used the command's id on this task before.
     Known,
-    /// Not written: the task has another version by now.
+    /// Not written: the task or the partner's absences have another version by now.
     Stale,
 }
 
 impl Prepared {
     /// Seals the events.
     pub fn new(save: &Save<'_>) -> Self {
-        Self::of(save.transition, save.head, save.command_digest, (save.seed, save.traceparent))
+        let read = (save.head, save.absences_version);
+        Self::of(save.transition, read, save.command_digest, (save.seed, save.traceparent))
     }
 
     pub(super) fn of(
         transition: &Transition,
-        head: Hash,
+        (head, absences_version): (Hash, u64),
         command_digest: Option<[u8; 32]>,
         (seed, traceparent): (Seed, Option<&str>),
     ) -> Self {
@@ -111,7 +114,8 @@ impl Prepared {
             let party = transition.events().first().map_or("", |first| first.party.as_str());
             Trace { traceparent: traceparent.to_owned(), party }
         });
-        Self { present: Present::of(transition, head), rows, facts: facts::of(transition), trace }
+        let present = Present::of(transition, head, absences_version);
+        Self { present, rows, facts: facts::of(transition), trace }
     }
 
     /// The hash of each event, in order.
@@ -151,11 +155,12 @@ impl Present {
         self.state.len() + self.notes.len() + self.buyer_status.len()
     }
 
-    fn of(transition: &Transition, head: Hash) -> Self {
+    fn of(transition: &Transition, head: Hash, absences_version: u64) -> Self {
         let Snapshot { task, notes, status } = transition.snapshot();
         Self {
             task_id: task.id().0,
             expected: bigint(transition.expected_version()),
+            absences_version: bigint(absences_version),
             version: bigint(task.version()),
             phase: task.phase().as_str(),
             stage: status.stage.key.as_str().to_owned(),

@@ -46,14 +46,16 @@ macro_rules! write_batch {
                        $1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::integer[], $7::text[],
                        $8::timestamptz[], $9::boolean[], $10::timestamptz[], $11::integer[], $12::text[], $13::text[],
                        $14::text[], $15::bigint[], $16::bytea[], $17::timestamptz[], $18::timestamptz[], $35::text[], $36::uuid[],
-                       $37::text[], $38::text[]
+                       $37::text[], $38::text[], $39::bigint[]
                    ) as moved (task_id, expected, version, phase, stage, round, waiting_on, due_at, overdue, wake_at, format,
                        state, notes, buyer_status, status_version, head_hash, updated_at, closed_at, command_party, command_id,
-                       traceparent, trace_party)
+                       traceparent, trace_party, absences_version)
                    where tasks.task_id = any ($1) and tasks.task_id = moved.task_id and tasks.version = moved.expected
                        and (select count(*) from task_events known
                             where known.task_id = moved.task_id and known.party = moved.command_party
                                 and known.command_id = moved.command_id) = 0
+                       and (select partner.absences_version from partners partner
+                            where partner.id = tasks.partner_id) = moved.absences_version
                    returning tasks.task_id, tasks.partner_id, moved.traceparent, moved.trace_party "# + $returning + r#"
                ), trail as (
                    insert into task_events (task_id, seq, cause_seq, type, stage, round, party, recorded_at,
@@ -100,7 +102,8 @@ macro_rules! write_batch {
             &column($rows, |row| row.partner_kind) as _, &column($commands, |command| command.map(|(party, _)| party)) as _,
             &column($commands, |command| command.map(|(_, id)| id)) as _,
             &column($traces, |trace| trace.as_ref().map(|trace| trace.traceparent.as_str())) as _,
-            &column($traces, |trace| trace.as_ref().map(|trace| trace.party)) as _
+            &column($traces, |trace| trace.as_ref().map(|trace| trace.party)) as _,
+            &column($tasks, |task| task.absences_version)
             $(, $parameter)*
         }
     };
@@ -112,7 +115,8 @@ struct Found {
     known: Option<bool>,
 }
 
-/// Writes transitions of different tasks, each guarded by the version that it was decided on.
+/// Writes transitions of different tasks, each guarded by the versions of the task and of its partner's
+/// absences that it was decided on.
 /// Writes all that pass their guards, or on an error none. Returns the fate of each, in their
 /// order.
 ///
@@ -154,7 +158,7 @@ pub(in crate::store) async fn update<'c>(
                          fact.escalated_person, fact.escalated_deadline, fact.escalated_exhausted, fact.escalated_no_quorum,
                          fact.overdue, fact.questions, fact.partner_micros, fact.buyer_micros, fact.platform_micros,
                          fact.revising_micros, fact.reasons
-                     from task join json_to_recordset($39::text::json) as fact (task_id uuid, stage text, position integer,
+                     from task join json_to_recordset($40::text::json) as fact (task_id uuid, stage text, position integer,
                          rounds integer, approved integer, rejected integer, first_pass boolean, escalated_person integer,
                          escalated_deadline integer, escalated_exhausted integer, escalated_no_quorum integer, overdue integer,
                          questions integer, partner_micros bigint, buyer_micros bigint, platform_micros bigint,
@@ -193,7 +197,7 @@ pub(in crate::store) async fn list_unlocked<'c>(
 }
 
 /// Writes an opening and returns its version; no row comes back if the task exists, or did before it
-/// was put away.
+/// was put away, or if the partner's absences have another version.
 pub(super) async fn insert(
     pool: &Pool,
     prepared: &Prepared,
@@ -216,6 +220,7 @@ pub(super) async fn insert(
                select $1, $2, $3, $4, $5, $6, $7::text::json, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
                    $19::text::jsonb, $20::text::jsonb, $21::text::json, $22, $23, $9
                where not exists (select from archived_tasks archived where archived.task_id = $1)
+                   and (select partner.absences_version from partners partner where partner.id = $2) = $41
                on conflict (task_id) do nothing
                returning task_id, partner_id, version
            ), trail as (
@@ -249,6 +254,7 @@ pub(super) async fn insert(
         &column(&rows, |row| row.sealed.personal.as_str()) as _, &column(&rows, |row| &row.sealed.hash.as_bytes()[..]) as _,
         &column(&rows, |row| row.event_id.0), &column(&rows, |row| row.partner_kind) as _,
         trace.as_ref().map(|trace| trace.traceparent.as_str()), trace.as_ref().map(|trace| trace.party),
+        present.absences_version,
     }
     .fetch_optional(pool)
     .await

@@ -44,6 +44,7 @@ fn pages(parties: &Parties, key: &str, event: &str) -> Vec<(Whose, String, bool)
         page(Both, "/insights?workflow=brand-campaign&since=2027-01-01&until=2027-02-01", false),
         page(Both, &format!("/insights?partner={partner}&version=1"), false),
         page(Both, "/people", false),
+        page(Partner, "/absences", false),
         page(Partner, "/keys", false),
         page(Partner, &format!("/keys/{key}/revoke"), true),
         page(Platform, "/partners", false),
@@ -53,7 +54,7 @@ fn pages(parties: &Parties, key: &str, event: &str) -> Vec<(Whose, String, bool)
     ]
 }
 
-const FORMS: [(Whose, &str); 14] = [
+const FORMS: [(Whose, &str); 16] = [
     (Partner, "/workflows/register"),
     (Both, "/webhooks/hook/rotate"),
     (Both, "/webhooks/hook/activate"),
@@ -64,6 +65,8 @@ const FORMS: [(Whose, &str); 14] = [
     (Both, "/deliveries/hook/EVENT/resend"),
     (Both, "/people/link"),
     (Both, "/people/end-all"),
+    (Partner, "/absences"),
+    (Partner, "/absences/remove"),
     (Partner, "/keys"),
     (Partner, "/keys/KEY/revoke"),
     (Platform, "/partners"),

@@ -142,7 +142,7 @@ fn frame(good: &[String], theirs: &[String], viewer: Party) -> Vec<(&'static str
                 &format!("\"partner\":\"{}\"", TaskId(uuid::Uuid::nil())),
             ),
         ),
-        ("the inclusion of another entry", replaced(good, end, "\"seq\":14,\"partner\"", "\"seq\":9,\"partner\"")),
+        ("the inclusion of another entry", replaced(good, end, "\"seq\":16,\"partner\"", "\"seq\":9,\"partner\"")),
         ("another index", replaced(good, end, "\"index\":1", "\"index\":2")),
         ("another size", replaced(good, end, "\"size\":5", "\"size\":6")),
         (
@@ -158,7 +158,7 @@ fn frame(good: &[String], theirs: &[String], viewer: Party) -> Vec<(&'static str
             replaced(good, end, &format!("\"{first}\","), &format!("\"{first}\",\"{first}\",")),
         ),
         ("a checkpoint of another size", replaced(good, end, "stagegate\\n5\\n", "stagegate\\n6\\n")),
-        ("a head of another place", replaced(good, end, "{\"head\":{\"seq\":14", "{\"head\":{\"seq\":9")),
+        ("a head of another place", replaced(good, end, "{\"head\":{\"seq\":16", "{\"head\":{\"seq\":9")),
         ("no end", good[..end].concat()),
         ("two ends", format!("{}{}", good.concat(), good[end])),
     ]
