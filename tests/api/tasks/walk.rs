@@ -154,6 +154,7 @@ const KINDS: &[&str] = &[
     "question_answered",
     "question_answered",
     "question_withdrawn",
+    "reviewers_changed",
     "held",
     "resumed",
     "cancellation_requested",
@@ -256,6 +257,15 @@ fn fill(kind: &str, task: &Value, command: &mut Value, dice: &mut Dice) {
                 command["answer"] = json!("That one.");
                 command["artifacts"] = artifacts;
             }
+        }
+        "reviewers_changed" => {
+            command["stage"] = task["stage"]["key"].clone();
+            let panels = task["review"]["panels"].as_array().filter(|panels| !panels.is_empty());
+            if let Some(panels) = panels {
+                command["panel"] = panels[dice.below(panels.len())]["key"].clone();
+            }
+            command[if share { "add" } else { "remove" }] = json!([format!("u-{}", dice.below(8))]);
+            command["reason"] = json!("Because.");
         }
         "held" | "cancellation_requested" => command["reason"] = json!("Because."),
         "cancellation_acknowledged" if share => {
