@@ -1,8 +1,8 @@
 -- Absences of partners' people, each with the person who stands in. Decisions read them with the task, so each partner has a version of
 -- its absences: a decision is written only if that version is still the one it was made on.
 
-alter table partners add column absences_version bigint not null default 0
-    constraint partners_absences_version_from_zero check (absences_version >= 0);
+alter table partners add column absences_version bigint not null default 0;
+alter table partners add constraint partners_absences_version_from_zero check (absences_version >= 0);
 
 comment on column partners.absences_version is 'Grows with each change of the partner''s absences: a guard of every write of a task, beside the task''s own version. 0: there was never one.';
 

@@ -7,7 +7,7 @@ export const name = "review-stands-in";
 export async function run(rig) {
   const task = await rig.openTaskInLegal();
   const developer = await rig.page();
-  await rig.enter(developer, await rig.link({ party: "partner", to: "console", actor: "u-dev", manage: true }));
+  await rig.enter(developer, await rig.link({ party: "partner", to: "console", actor: "u-dev" }));
 
   rig.step("sets an absence");
   await rig.go(developer, "/absences");

@@ -1227,6 +1227,30 @@ class ScopeChoice(Enum):
     read = 'read'
 
 
+class Absence(BaseModel):
+    model_config = ConfigDict(
+        extra='allow',
+    )
+    actor: Annotated[ActorId, Field(description='Who is absent.')]
+    from_: Annotated[Time, Field(alias='from', description='From when on.')]
+    until: Annotated[Time, Field(description='Until when.')]
+    substitute: Annotated[
+        ActorId | None, Field(description='Who stands in; null: nobody does.')
+    ]
+
+
+class AbsentReviewer(BaseModel):
+    model_config = ConfigDict(
+        extra='allow',
+    )
+    actor: Annotated[ActorId, Field(description='Who is absent.')]
+    until: Annotated[Time, Field(description='Until when.')]
+    substitute: Annotated[
+        ActorId | None,
+        Field(description="Who may vote in the person's seat; absent: nobody may."),
+    ] = None
+
+
 class Actor(BaseModel):
     model_config = ConfigDict(
         extra='allow',
@@ -2211,6 +2235,25 @@ class LogLeaf(BaseModel):
     ] = None
 
 
+class NewAbsence(BaseModel):
+    model_config = ConfigDict(
+        extra='allow',
+    )
+    from_: Annotated[Time, Field(alias='from', description='From when on.')]
+    until: Annotated[
+        Time,
+        Field(
+            description='Until when: at this instant the person is back. Later than `from`, and in the future.'
+        ),
+    ]
+    substitute: Annotated[
+        ActorId | None,
+        Field(
+            description='Who stands in: another person of the partner. Default: nobody.'
+        ),
+    ] = None
+
+
 class NewClaim(BaseModel):
     model_config = ConfigDict(
         extra='allow',
@@ -2413,6 +2456,19 @@ class ErasurePage(BaseModel):
             description='The rows of this page that this replica cannot read; absent if there are none.'
         ),
     ] = None
+    next: Annotated[
+        str | None,
+        Field(
+            description='The `cursor` of the next page; null on the last page. Opaque.'
+        ),
+    ]
+
+
+class AbsencePage(BaseModel):
+    model_config = ConfigDict(
+        extra='allow',
+    )
+    items: Annotated[list[Absence], Field(description='The rows.')]
     next: Annotated[
         str | None,
         Field(
@@ -3554,6 +3610,13 @@ class VoteView(BaseModel):
         PanelKey | None,
         Field(
             description='The panel that it counts for; absent in a stage without panels.'
+        ),
+    ] = None
+    for_: Annotated[
+        ActorId | None,
+        Field(
+            alias='for',
+            description="The person in whose seat it counts, who was absent; absent: the actor's own seat.",
         ),
     ] = None
     voted_at: Annotated[Time, Field(description='When it was recorded.')]
@@ -5082,9 +5145,15 @@ class ReviewView(BaseModel):
     eligible: Annotated[
         list[ActorId] | None,
         Field(
-            description='The named reviewers who may approve; null: anyone of the reviewing party except those\nexcluded.'
+            description='The named reviewers who may approve, each followed by the substitute if the person is absent;\nnull: anyone of the reviewing party except those excluded.'
         ),
     ]
+    absent: Annotated[
+        list[AbsentReviewer] | None,
+        Field(
+            description='The named reviewers who are absent now; absent if nobody is.'
+        ),
+    ] = None
     panels: Annotated[
         list[PanelView] | None,
         Field(
@@ -5384,6 +5453,12 @@ class StageDefinition(BaseModel):
         bool | None,
         Field(
             description='Whether `reviewers_changed` is refused, so that a running task keeps these reviewers; only on a\nstage that names them. Default `false`.'
+        ),
+    ] = None
+    substitutes: Annotated[
+        bool | None,
+        Field(
+            description="Whether the substitute of a named reviewer who is absent may vote in that person's seat. If not,\nthe seat stays empty until the person votes or is back. Default `true`."
         ),
     ] = None
 
@@ -5744,6 +5819,13 @@ class WhyAnswer(BaseModel):
             description='What the pending decision needs; null if none is pending, or the caller may not know.'
         ),
     ]
+    for_: Annotated[
+        ActorId | None,
+        Field(
+            alias='for',
+            description="The absent person in whose seat the actor would vote in the review; absent: the actor's own.",
+        ),
+    ] = None
     you: Annotated[
         list[WhyCommand],
         Field(

@@ -26,6 +26,69 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/absences": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List absences
+         * @description Returns the absences that have not ended, in the order of the people's ids. The platform names the
+         *     partner.
+         *
+         *     A partner's key needs the scope `read`.
+         */
+        get: operations["list_absences"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/absences/{actor}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read a person's absence
+         * @description Returns `404` for a person who has no absence, or whose absence has ended. The platform names the
+         *     partner.
+         *
+         *     A partner's key needs the scope `read`.
+         */
+        get: operations["get_absence"];
+        /**
+         * Set a person's absence
+         * @description From `from` until `until` the substitute may vote in the person's seat on stages that the partner
+         *     reviews and that name the person. Without a substitute, or while the substitute is absent as well,
+         *     the person does not count as able to approve when a review starts. The person may still vote. The
+         *     absence takes the place of an earlier one of the same person. A partner can have at most 1,000
+         *     absences that have not ended. Setting the same absence again changes nothing.
+         *
+         *     A partner's key needs the scope `define`.
+         */
+        put: operations["set_absence"];
+        post?: never;
+        /**
+         * Remove a person's absence
+         * @description The person is there again. Votes that a substitute cast stand until the person votes. Succeeds also
+         *     if there is no absence.
+         *
+         *     A partner's key needs the scope `define`.
+         */
+        delete: operations["remove_absence"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/audit/checkpoint": {
         parameters: {
             query?: never;
@@ -1442,6 +1505,26 @@ export interface webhooks {
 }
 export interface components {
     schemas: {
+        /** @description The absence of a person. */
+        Absence: {
+            /** @description Who is absent. */
+            actor: components["schemas"]["ActorId"];
+            /** @description From when on. */
+            from: components["schemas"]["Time"];
+            /** @description Until when. */
+            until: components["schemas"]["Time"];
+            /** @description Who stands in; null: nobody does. */
+            substitute: components["schemas"]["ActorId"] | null;
+        };
+        /** @description A named reviewer who is absent. The person may still vote. */
+        AbsentReviewer: {
+            /** @description Who is absent. */
+            actor: components["schemas"]["ActorId"];
+            /** @description Until when. */
+            until: components["schemas"]["Time"];
+            /** @description Who may vote in the person's seat; absent: nobody may. */
+            substitute?: components["schemas"]["ActorId"];
+        };
         /** @description The person or program that acted for a party, as stated by the party. */
         Actor: {
             /**
@@ -2886,6 +2969,15 @@ export interface components {
              */
             question?: components["schemas"]["Text4000"];
         };
+        /** @description An absence to set. */
+        NewAbsence: {
+            /** @description From when on. */
+            from: components["schemas"]["Time"];
+            /** @description Until when: at this instant the person is back. Later than `from`, and in the future. */
+            until: components["schemas"]["Time"];
+            /** @description Who stands in: another person of the partner. Default: nobody. */
+            substitute?: components["schemas"]["ActorId"];
+        };
         /** @description A claim to make. */
         NewClaim: {
             /** @description The person or program. A key that is bound to one actor fills it in. */
@@ -3078,6 +3170,13 @@ export interface components {
             items: components["schemas"]["Webhook"][];
             /** @description The rows of this page that this replica cannot read; absent if there are none. */
             unreadable?: components["schemas"]["UnreadableWebhook"][];
+            /** @description The `cursor` of the next page; null on the last page. Opaque. */
+            next: string | null;
+        };
+        /** @description A page of a list. */
+        AbsencePage: {
+            /** @description The rows. */
+            items: components["schemas"]["Absence"][];
             /** @description The `cursor` of the next page; null on the last page. Opaque. */
             next: string | null;
         };
@@ -3916,10 +4015,12 @@ export interface components {
              */
             needed: components["schemas"]["VotesNeeded"];
             /**
-             * @description The named reviewers who may approve; null: anyone of the reviewing party except those
-             *     excluded.
+             * @description The named reviewers who may approve, each followed by the substitute if the person is absent;
+             *     null: anyone of the reviewing party except those excluded.
              */
             eligible: components["schemas"]["ActorId"][] | null;
+            /** @description The named reviewers who are absent now; absent if nobody is. */
+            absent?: components["schemas"]["AbsentReviewer"][];
             /** @description The panels, in the order of the definition; absent in a stage without panels. */
             panels?: components["schemas"]["PanelView"][];
             /** @description Who may not approve, and why; they may reject. */
@@ -4358,6 +4459,11 @@ export interface components {
              *     stage that names them. Default `false`.
              */
             reviewers_fixed?: boolean;
+            /**
+             * @description Whether the substitute of a named reviewer who is absent may vote in that person's seat. If not,
+             *     the seat stays empty until the person votes or is back. Default `true`.
+             */
+            substitutes?: boolean;
         };
         /** @description Ask a party to decide. */
         StageEscalatedCommand: {
@@ -4949,6 +5055,8 @@ export interface components {
             return_to: components["schemas"]["StageKey"] | null;
             /** @description The panel that it counts for; absent in a stage without panels. */
             panel?: components["schemas"]["PanelKey"];
+            /** @description The person in whose seat it counts, who was absent; absent: the actor's own seat. */
+            for?: components["schemas"]["ActorId"];
             /** @description When it was recorded. */
             voted_at: components["schemas"]["Time"];
         };
@@ -5144,6 +5252,8 @@ export interface components {
             then: components["schemas"]["Silence"] | null;
             /** @description What the pending decision needs; null if none is pending, or the caller may not know. */
             needs: components["schemas"]["Needs"] | null;
+            /** @description The absent person in whose seat the actor would vote in the review; absent: the actor's own. */
+            for?: components["schemas"]["ActorId"];
             /**
              * @description What the actor can do now with this credential: an entry for each type of command, and for
              *     each resolution of `escalation_resolved`.
@@ -6742,6 +6852,157 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
+    list_absences: {
+        parameters: {
+            query?: {
+                /** @description The maximum number of rows of the page. */
+                limit?: number;
+                /** @description The `next` of an earlier page. Default: the first page. */
+                cursor?: string;
+                /** @description The partner whose people they are. Required from the platform; a partner always gets its own. */
+                partner_id?: components["schemas"]["PartnerId"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of absences. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AbsencePage"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            405: components["responses"]["MethodNotAllowed"];
+            414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    get_absence: {
+        parameters: {
+            query?: {
+                /** @description The partner whose person it is. Required from the platform; a partner always gets its own. */
+                partner_id?: components["schemas"]["PartnerId"];
+            };
+            header?: never;
+            path: {
+                /** @description The person's id. */
+                actor: components["schemas"]["ActorId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The absence. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Absence"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    set_absence: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The person's id. */
+                actor: components["schemas"]["ActorId"];
+            };
+            cookie?: never;
+        };
+        /** @description At most 64 KiB. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewAbsence"];
+            };
+        };
+        responses: {
+            /** @description The absence. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Absence"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            414: components["responses"]["URITooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            421: components["responses"]["MisdirectedRequest"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
+            500: components["responses"]["InternalServerError"];
+            501: components["responses"]["NotImplemented"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    remove_absence: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The person's id. */
+                actor: components["schemas"]["ActorId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The person has no absence. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
     get_checkpoint: {
         parameters: {
             query?: {
@@ -7832,7 +8093,8 @@ export interface operations {
                 /** @description Only tasks whose current wait is past its deadline (`true`), or is not (`false`). */
                 overdue?: boolean;
                 /**
-                 * @description Only tasks at a stage that names this person in `reviewers`, in the task's workflow version.
+                 * @description Only tasks at a stage that names this person in `reviewers`, in the task's workflow version, or
+                 *     names somebody absent for whom the person stands in.
                  *     The task's phase does not matter, nor whether the person may still decide; add `actor` for
                  *     that. Stages that name nobody are omitted. For partners only, because the named reviewers
                  *     are a partner's people.

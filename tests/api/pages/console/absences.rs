@@ -5,6 +5,7 @@ use stagegate::domain::link::LinkKind;
 use stagegate::domain::values::party::Party;
 
 use crate::harness::parties::Parties;
+use crate::pages::desk::send;
 
 #[tokio::test]
 async fn an_absence_is_set_and_removed_by_whoever_may() {
@@ -55,7 +56,7 @@ async fn a_substitute_reads_for_whom_they_decide_and_everybody_reads_who_did() {
     let page = dora.read(&address).await;
     assert!(page.text().contains("You decide for u-anna"), "{}", page.text());
     assert!(page.text().contains("is absent until") && page.text().contains("stands in."), "{}", page.text());
-    let decided = dora.submit(&page, &format!("{address}/decide"), &[("choice", "approve")]).await;
+    let decided = send(&mut dora, &page, (&task, "approve"), &[]).await;
     let done = dora.follow(decided).await;
     let shown: String = done.text().chars().filter(|c| !matches!(c, '\u{2068}' | '\u{2069}')).collect();
     assert!(shown.contains("Name of u-dora for u-anna"), "{shown}");
