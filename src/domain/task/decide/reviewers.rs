@@ -42,9 +42,9 @@ pub(super) fn change(draft: &mut Draft<'_>, command: &Command, body: &ReviewersC
         changed.reopened = seats::reopened(draft.workflow, task, group.key(), falls);
     }
     if let Some(panel) = group.panel {
-        let stays = cast.iter().filter(|vote| vote.panel.as_ref() == group.key() && !falls(vote));
-        let stays = stays.map(|vote| vote.decision);
-        let tally = seats::tally(draft.workflow, task, Group { named: Some(&named), ..group }, stays);
+        let stand = cast.iter().filter(|vote| vote.panel.as_ref() == group.key() && !falls(vote));
+        let decisions = stand.map(|vote| vote.decision);
+        let tally = seats::tally(draft.workflow, task, Group { named: Some(&named), ..group }, decisions);
         let state = if index == task.stage { Tally::state(&tally) } else { PanelState::Open };
         changed.panel = Some(VotePanel { key: panel.key.clone(), state });
     }
