@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::domain::task::command::{Command, ReviewersChanged};
 use crate::domain::task::event::{self, Fact, VotePanel};
 use crate::domain::task::refusal::Refusal;
-use crate::domain::task::seats::{self, Tally};
+use crate::domain::task::seats;
 use crate::domain::task::{PanelState, PhaseName, Vote};
 use crate::domain::values::id::ActorId;
 use crate::domain::values::party::Party;
@@ -45,8 +45,13 @@ pub(super) fn change(draft: &mut Draft<'_>, command: &Command, body: &ReviewersC
         let stand = cast.iter().filter(|vote| vote.panel.as_ref() == group.key() && !falls(vote));
         let decisions = stand.map(|vote| vote.decision);
         let tally = seats::tally(draft.workflow, task, Group { named: Some(&named), ..group }, decisions);
-        let state = if index == task.stage { Tally::state(&tally) } else { PanelState::Open };
-        changed.panel = Some(VotePanel { key: panel.key.clone(), state });
+        let key = panel.key.clone();
+        // Of a stage that is still to come, no panel has approved.
+        changed.panel = Some(if index == task.stage {
+            VotePanel { key, state: tally.state() }
+        } else {
+            VotePanel { key, state: PanelState::Open }
+        });
     }
     draft.push(Fact::ReviewersChanged(changed), By::Sender);
     review::count_left(draft);
