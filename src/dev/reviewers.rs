@@ -1,7 +1,7 @@
 //! Reviewers who act by a script, through the ordinary commands.
 //!
 //! They act under a credential of the stage's reviewing party that is bound to each of them: the
-//! stage's named reviewers in turn, or else `dev-reviewer-1` and those after it, until the stage is
+//! stage's named reviewers of now in turn, or else `dev-reviewer-1` and those after it, until the stage is
 //! decided. A buyer's stage is decided by the buyer.
 
 use std::sync::Arc;
@@ -86,7 +86,9 @@ fn actors(stage: &Stage, task: &TaskView) -> Vec<ActorId> {
         return vec![parse(task.buyer_id.to_string())];
     }
     if stage.names_reviewers() {
-        return stage.reviewers().cloned().collect();
+        let now = task.stages.iter().find(|now| now.key == stage.key);
+        let people = stage.groups().filter_map(|group| now.map_or(group.named, |now| now.people(&group)));
+        return people.flatten().cloned().collect();
     }
     // One more, in case that somebody of that name submitted the work.
     let enough = stage.most_votes() + 1;

@@ -48,6 +48,7 @@ mod notice;
 mod offers;
 mod page;
 mod panel;
+mod people;
 mod typed;
 pub(super) mod view;
 pub(super) mod words;

@@ -3,6 +3,7 @@
 
 mod absent;
 mod doors;
+mod people;
 
 use std::sync::Arc;
 

@@ -7,7 +7,7 @@ export const name = "console-pages";
 export async function run(rig) {
   const hook = { url: "http://127.0.0.1:9/hooks/a-rather-long-path-of-a-receiver" };
   await rig.call("partner", "PUT", "/api/v1/webhooks/hook", hook);
-  await rig.openTaskInLegal();
+  const task = await rig.openTaskInLegal();
   const erasure = { party: "platform", actor_id: "u-gone", reason: "Request 7" };
   await rig.call("platform", "POST", "/api/v1/erasures", erasure);
   const partner = /** @type {any} */ (rig.parties.partner).id;
@@ -37,7 +37,29 @@ export async function run(rig) {
   await rig.looksGood(developer);
   await checks(rig, developer);
   await plays(rig, developer);
+  await changesReviewers(rig, developer, task);
   await makesKeys(rig, operator, partner);
+}
+
+/**
+ * Somebody else reviews a task.
+ * @param {import("./rig.mjs").Rig} rig @param {import("playwright-core").Page} page @param {string} task
+ */
+async function changesReviewers(rig, page, task) {
+  await rig.go(page, `/tasks/${task}`);
+  rig.step("lets somebody else review");
+  await page.getByText("Change who reviews", { exact: true }).first().click();
+  await page.getByLabel("u-bo").check();
+  await rig.looksGood(page);
+  await page.getByRole("button", { name: "Change who reviews" }).click();
+  await page.getByRole("link", { name: "Please write something here." }).click();
+  await rig.looksGood(page);
+  assert.ok(await page.getByLabel("u-bo").isChecked());
+  await page.getByLabel("Who reviews from now on").fill("u-dan");
+  await page.getByLabel("Why; your people and AITasker read it").fill("Bo is on leave.");
+  await page.getByRole("button", { name: "Change who reviews" }).click();
+  await page.getByRole("heading", { name: "The reviewers were changed" }).waitFor();
+  await rig.looksGood(page);
 }
 
 /** A mistake leads to its line. @param {import("./rig.mjs").Rig} rig @param {import("playwright-core").Page} page */

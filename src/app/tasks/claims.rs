@@ -26,6 +26,9 @@ use super::pending;
 
 pub use crate::store::tasks::claims::Claim;
 
+/// The claims of several tasks, each with its place.
+pub(super) type Found = HashMap<TaskId, Vec<(u32, Claim)>>;
+
 /// A request to claim a task.
 #[derive(Clone, Debug)]
 pub struct Claiming {
@@ -94,12 +97,13 @@ impl Claims {
         let own = places.iter().find(|group| group.admits(&take.actor.id)).ok_or_else(Error::contended)?;
         for _ in 0..MAX_ATTEMPTS {
             claims::remove_void(&self.pool, take.task_id, take.target, take.at).await?;
+            self.remove_of_others(&places, take).await?;
             if claims::renew(&self.pool, take).await? || claims::take(&self.pool, take, &own.numbers).await? {
                 return Ok(());
             }
-            let standing = claims::list(&self.pool, &[take.task_id], take.at).await?.remove(&take.task_id);
-            let mut standing = standing.unwrap_or_default();
-            standing.retain(|claim| own.admits(&claim.actor.id));
+            let mut standing = self.list_seats(take).await?;
+            standing.retain(|(seat, claim)| own.holds(*seat, &claim.actor.id));
+            let standing: Vec<Claim> = standing.into_iter().map(|(_, claim)| claim).collect();
             let is_own = |claim: &Claim| claim.actor.id.key() == take.actor.id.key();
             if standing.len() < own.count() || standing.iter().any(is_own) {
                 // Another request came first: somebody's claim, the end of one, or the actor's own.
@@ -112,6 +116,21 @@ impl Claims {
             claims::remove_first_to_end(&self.pool, take.task_id, &own.numbers).await?;
         }
         Err(Error::contended())
+    }
+
+    async fn list_seats(&self, take: &Take<'_>) -> Result<Vec<(u32, Claim)>, Error> {
+        let found = claims::list(&self.pool, &[take.task_id], take.at).await?.remove(&take.task_id);
+        Ok(found.unwrap_or_default())
+    }
+
+    /// Removes the claims of people who do not belong to the group any more whose place they have.
+    async fn remove_of_others(&self, places: &[Places<'_>], take: &Take<'_>) -> Result<(), Error> {
+        for (seat, claim) in self.list_seats(take).await? {
+            if !places.iter().any(|group| group.holds(seat, &claim.actor.id)) {
+                claims::remove(&self.pool, take.task_id, take.party, &claim.actor.id).await?;
+            }
+        }
+        Ok(())
     }
 
     /// The claims of a task that count now, the first to end first.
@@ -127,7 +146,7 @@ impl Claims {
     async fn find_standing(&self, task: &Loaded, now: Time) -> Result<Vec<Claim>, Error> {
         let id = task.snapshot().task.id();
         let mut found = claims::list(&self.pool, &[id], now).await?;
-        Ok(standing(task, found.remove(&id)))
+        Ok(standing(task, found.remove(&id), now))
     }
 
     /// The claims of a task as a person of the caller's party sees them. A buyer is one person and has
@@ -172,7 +191,7 @@ impl Claims {
     }
 
     /// The claims of these tasks that are not over, whether they still fit their task or not.
-    pub(super) async fn find_all(&self, tasks: &[TaskId], now: Time) -> Result<HashMap<TaskId, Vec<Claim>>, Error> {
+    pub(super) async fn find_all(&self, tasks: &[TaskId], now: Time) -> Result<Found, Error> {
         Ok(claims::list(&self.pool, tasks, now).await?)
     }
 }
@@ -194,12 +213,16 @@ fn target(bound: BoundTo) -> Target {
     Target { stage: bound.stage, round: bound.round, escalation: bound.escalation }
 }
 
-/// Those of a task's claims that are for the decision that it waits for.
-pub(super) fn standing(task: &Loaded, found: Option<Vec<Claim>>) -> Vec<Claim> {
-    let Some(target) = BoundTo::of(&task.workflow, &task.snapshot().task).map(target) else { return Vec::new() };
-    let mut standing = found.unwrap_or_default();
-    standing.retain(|claim| claim.target == target);
-    standing
+/// Those of a task's claims that are for the decision that it waits for, by people who can still make it.
+pub(super) fn standing(task: &Loaded, found: Option<Vec<(u32, Claim)>>, now: Time) -> Vec<Claim> {
+    let moment = task.moment(now);
+    let (workflow, task) = (&task.workflow, &task.snapshot().task);
+    let Some(target) = BoundTo::of(workflow, task).map(target) else { return Vec::new() };
+    let places = Places::of(workflow, task, moment);
+    let stands = |(seat, claim): &(u32, Claim)| {
+        claim.target == target && places.iter().any(|group| group.holds(*seat, &claim.actor.id))
+    };
+    found.unwrap_or_default().into_iter().filter(stands).map(|(_, claim)| claim).collect()
 }
 
 /// Whether as many people have claimed the task as can decide it together: in every panel that is

@@ -9,14 +9,13 @@ use crate::app::base::Base;
 use crate::app::error::Error;
 use crate::app::workflows::Workflows;
 use crate::clock::Clock;
-use crate::domain::absence::Moment;
 use crate::domain::task::decide;
+use crate::domain::task::seats;
 use crate::domain::task::trail::KINDS;
 use crate::domain::task::unreadable::{ListedTask, UnreadableTask};
 use crate::domain::trail::Kind;
 use crate::domain::values::id::{ActorId, PartnerId, StageKey, TaskId, WorkflowKey};
 use crate::domain::values::party::{Actor, Party, Sender};
-use crate::domain::workflow::Stage;
 use crate::store::Pool;
 use crate::store::tasks::inbox::{self, Assignee, Queue};
 
@@ -30,8 +29,8 @@ pub use crate::store::tasks::inbox::After as DueAfter;
 /// itself.
 pub const COUNTED: u32 = 100;
 
-/// How many tasks are read for one page at most. Without `actor` a page reads only its own tasks;
-/// with it, most of those read may be left out.
+/// How many tasks are read for one page at most. Without `actor` and `reviewer` a page reads only its
+/// own tasks; with them, most of those read may be left out.
 const READ_FOR_A_PAGE: usize = 500;
 
 /// Which reviews to list. `None` applies no filter.
@@ -43,8 +42,7 @@ pub struct Filter<'a> {
     pub stage: Option<&'a StageKey>,
     /// Whether the current wait is past its deadline.
     pub overdue: Option<bool>,
-    /// An actor whom the stage names as a reviewer, in the version that the task is pinned to, or who
-    /// stands in for such a person now.
+    /// An actor whom the task's stage names as a reviewer now, or who stands in for such a person.
     pub reviewer: Option<&'a ActorId>,
     /// An actor of the caller's party: leaves out what this actor may not decide.
     pub actor: Option<&'a ActorId>,
@@ -55,8 +53,8 @@ pub struct Filter<'a> {
 /// A page of an inbox.
 #[derive(Debug)]
 pub struct Reviews {
-    /// The tasks, the earliest due first. With `actor` there can be fewer than requested, even
-    /// none, although more follow.
+    /// The tasks, the earliest due first. With `actor` or `reviewer` there can be fewer than requested,
+    /// even none, although more follow.
     pub items: Vec<ListedTask>,
     /// The claims of these tasks, the first to end first. Buyers have none.
     pub claims: HashMap<TaskId, Vec<Claim>>,
@@ -128,13 +126,13 @@ impl Inbox {
         // Fetch one extra row to learn whether there are more than the limit.
         let queues = inbox::queues(&self.pool, assignee(caller), COUNTED + 1).await?;
         let counts = counts(&queues, reads_workflow(caller.party()));
-        let queues = self.chosen(caller, queues, filter).await?;
+        let queues = self.chosen(queues, filter).await?;
         let Found { items, claims, next } = self.page((caller, &queues), filter, (after, limit)).await?;
         Ok(Reviews { items, claims, counts, next })
     }
 
-    /// Fills a page. Only the domain knows whether an actor may decide a task, so a page may take
-    /// several reads, but not arbitrarily many.
+    /// Fills a page. Only the domain knows whether an actor may decide a task, and whom its stage names
+    /// now, so a page may take several reads, but not arbitrarily many.
     async fn page(
         &self,
         (caller, queues): (&Caller, &[Queue]),
@@ -167,8 +165,8 @@ impl Inbox {
                     Err(error) => Err(error.into()),
                 };
                 match task {
-                    Ok(task) if decider.as_ref().is_none_or(|sender| self.may_decide(&task, sender)) => {
-                        let standing = claims::standing(&task, claims.remove(&place.task_id));
+                    Ok(task) if self.is_for(&task, filter.reviewer, decider.as_ref()) => {
+                        let standing = claims::standing(&task, claims.remove(&place.task_id), self.clock.now());
                         if filter.unclaimed && claims::is_taken(&task, &standing, filter.actor, self.clock.now()) {
                             continue;
                         }
@@ -192,11 +190,7 @@ impl Inbox {
     }
 
     /// The claims of these tasks. A buyer is one person and has none.
-    async fn claims_of<T>(
-        &self,
-        caller: &Caller,
-        records: &[(DueAfter, T)],
-    ) -> Result<HashMap<TaskId, Vec<Claim>>, Error> {
+    async fn claims_of<T>(&self, caller: &Caller, records: &[(DueAfter, T)]) -> Result<claims::Found, Error> {
         if caller.party() == Party::Buyer || records.is_empty() {
             return Ok(HashMap::new());
         }
@@ -205,36 +199,35 @@ impl Inbox {
     }
 
     /// The queues that match a filter.
-    async fn chosen(&self, caller: &Caller, queues: Vec<Queue>, filter: Filter<'_>) -> Result<Vec<Queue>, Error> {
-        let absences = match (filter.reviewer, caller.partner_id()) {
-            (Some(_), Some(partner)) => self.loader.absences.now(partner).await?,
-            (_, _) => Arc::default(),
-        };
-        let moment = Moment { now: self.clock.now(), absences: &absences.absences };
+    async fn chosen(&self, queues: Vec<Queue>, filter: Filter<'_>) -> Result<Vec<Queue>, Error> {
         let mut chosen = Vec::with_capacity(queues.len());
         for queue in queues {
             let is_asked_for = filter.workflow.is_none_or(|workflow| *workflow == queue.workflow.key)
                 && filter.stage.is_none_or(|stage| *stage == queue.stage);
-            if is_asked_for && self.names(&queue, filter.reviewer, moment).await? {
+            if is_asked_for && self.may_name(&queue, filter.reviewer).await? {
                 chosen.push(queue);
             }
         }
         Ok(chosen)
     }
 
-    fn may_decide(&self, task: &Loaded, sender: &Sender) -> bool {
+    /// Whether the task's stage names `reviewer` now or somebody that `reviewer` stands in for, and the decision is open to `decider`.
+    fn is_for(&self, task: &Loaded, reviewer: Option<&ActorId>, decider: Option<&Sender>) -> bool {
         let moment = task.moment(self.clock.now());
-        decide::may_decide(&task.workflow, &task.snapshot().task, (sender, self.dual_control), moment)
+        let (workflow, task) = (&task.workflow, &task.snapshot().task);
+        let may_decide = |sender| decide::may_decide(workflow, task, (sender, self.dual_control), moment);
+        reviewer.is_none_or(|reviewer| seats::names(workflow, task, reviewer, moment)) && decider.is_none_or(may_decide)
     }
 
-    /// Whether the queue's stage names this actor, or somebody for whom the actor stands in.
-    async fn names(&self, queue: &Queue, reviewer: Option<&ActorId>, moment: Moment<'_>) -> Result<bool, Error> {
+    /// Whether tasks of the queue can name this actor: its stage does, its people may change, or
+    /// somebody may stand in for them. A queue that cannot is not read at all.
+    async fn may_name(&self, queue: &Queue, reviewer: Option<&ActorId>) -> Result<bool, Error> {
         let Some(reviewer) = reviewer else { return Ok(true) };
         let workflow = self.workflows.pinned(queue.partner_id, &queue.workflow).await?;
-        let stands_in =
-            |stage: &Stage, named: &ActorId| stage.allows_substitutes() && moment.substitute(named) == Some(reviewer);
-        let is_theirs = |stage: &Stage| stage.reviewers().any(|named| named == reviewer || stands_in(stage, named));
-        Ok(workflow.find(&queue.stage).is_some_and(|(_, stage)| is_theirs(stage)))
+        Ok(workflow.find(&queue.stage).is_some_and(|(_, stage)| {
+            let changes = !stage.fixes_reviewers() || stage.allows_substitutes();
+            stage.names_reviewers() && (changes || stage.reviewers().any(|named| named == reviewer))
+        }))
     }
 }
 

@@ -18,7 +18,7 @@ pub struct Reach {
     pub task_id: Option<TaskId>,
     /// The decision of a `decide` link.
     pub bound_to: Option<BoundTo>,
-    /// `console`: whether it may change webhooks, workflows and links.
+    /// `console`: whether it may change webhooks, workflows and links, and who reviews a task.
     pub manage: bool,
 }
 
@@ -40,7 +40,7 @@ impl Reach {
             LinkKind::Decide => of_a_review(command),
             LinkKind::Task => self.party == Party::Buyer && of_a_buyer(command),
             LinkKind::Inbox => true,
-            LinkKind::Console => false,
+            LinkKind::Console => self.manage && command == CommandType::ReviewersChanged,
         }
     }
 

@@ -162,6 +162,13 @@ pub(in crate::domain) fn named<'a>(workflow: &'a Workflow, task: &'a Task) -> Op
     Some(people?.into_iter().flatten().collect())
 }
 
+/// Whether the current stage names this actor of the reviewing party, as its people are now, or somebody
+/// absent for whom the actor stands in.
+pub fn names(workflow: &Workflow, task: &Task, actor: &ActorId, moment: Moment<'_>) -> bool {
+    let actor = ActorRef { party: task.stage_in(workflow).reviewer, id: actor.clone() };
+    filled(workflow, task, &actor, moment).is_some_and(|seat| seat.group.named.is_some())
+}
+
 /// The actors of a group who may approve; none: anyone who is not barred.
 pub(in crate::domain) fn eligible<'a>(workflow: &Workflow, task: &Task, group: &Group<'a>) -> Option<Vec<&'a ActorId>> {
     Some(eligible_in(workflow, task, task.stage, group.named?))
@@ -324,6 +331,14 @@ impl<'a> Places<'a> {
         let Some((workflow, task, moment)) = self.review else { return self.group.admits(actor) };
         let actor = ActorRef { party: task.stage_in(workflow).reviewer, id: actor.clone() };
         filled(workflow, task, &actor, moment).is_some_and(|seat| seat.group.key() == self.group.key())
+    }
+
+    /// Whether this actor of the deciding party has this place by right: the place is one of the group's
+    /// hundred, and the actor belongs to the group, also after people have come and gone.
+    pub fn holds(&self, place: u32, actor: &ActorId) -> bool {
+        let first = *self.numbers.start();
+        let beyond = first.saturating_add(u32::try_from(MAX_REVIEWERS).unwrap_or(u32::MAX));
+        (first..beyond).contains(&place) && self.admits(actor)
     }
 
     /// How many places there are.

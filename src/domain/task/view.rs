@@ -23,8 +23,10 @@ use super::status::{StagePosition, StageState};
 use super::{Cause, Decision, PanelState, Phase, PhaseName, Task, Verdict, Vote, WindDown};
 
 mod panels;
+mod reviewers;
 
 pub use panels::{PanelView, VotesNeeded};
+pub use reviewers::ReviewersView;
 
 /// The properties of a task that never change.
 #[derive(Clone, Debug, PartialEq)]
@@ -157,6 +159,11 @@ pub struct StageView {
     /// rejecting an escalation. Default `false`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub overridden: bool,
+    /// Who may vote in it now, where that is no longer whom the definition names: for each such panel,
+    /// or for the stage. Absent where nothing differs, and once the task has ended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub reviewers: Vec<ReviewersView>,
 }
 
 /// How long the task waited on a party in a stage.
@@ -396,7 +403,7 @@ impl TaskView {
             message: status.message.clone(),
             percent: status.percent,
             eta: status.eta,
-            stages: stages(snapshot),
+            stages: stages(workflow, snapshot),
             time_spent: time_spent(workflow, task, reader.moment.now),
             submission: notes.submission.clone(),
             feedback: notes.returned_for(&status.stage.key).cloned(),
@@ -412,14 +419,15 @@ impl TaskView {
     }
 }
 
-fn stages(snapshot: &Snapshot) -> Vec<StageView> {
-    let stages = snapshot.status.stages.iter().zip(&snapshot.task.stages).map(|(stage, record)| StageView {
+fn stages(workflow: &Workflow, Snapshot { task, status, .. }: &Snapshot) -> Vec<StageView> {
+    let stages = status.stages.iter().zip(&task.stages).enumerate().map(|(index, (stage, record))| StageView {
         key: stage.key.clone(),
         name: stage.name.clone(),
         state: stage.state,
         rounds: record.rounds,
         decision: record.decision.clone(),
         overridden: record.overridden,
+        reviewers: reviewers::changed(workflow, task, index),
     });
     stages.collect()
 }

@@ -15,7 +15,7 @@ pub enum Scope {
     Work,
     /// Vote, escalate, and resolve escalations.
     Review,
-    /// Manage workflows, webhooks and keys.
+    /// Manage workflows, webhooks and keys, and change who reviews a task.
     Define,
     /// Every `GET`. Every other scope includes it.
     Read,

@@ -42,7 +42,7 @@ impl FieldError {
 }
 
 /// The codes of errors in the input, without those of workflow definitions.
-const CODES: [(&str, &str); 34] = [
+const CODES: [(&str, &str); 36] = [
     ("required", "It is missing."),
     ("unknown_field", "There is no such field or parameter."),
     ("duplicate_key", "It appears twice."),
@@ -54,6 +54,8 @@ const CODES: [(&str, &str); 34] = [
     ("too_deep", "The body is nested deeper than 32 levels."),
     ("unknown_value", "It is not one of the words that are accepted."),
     ("unknown_stage", "The workflow has no such stage."),
+    ("unknown_panel", "The stage has no such panel."),
+    ("unknown_reviewer", "The person may not vote there."),
     ("unknown_revision", "The task has no such revision."),
     ("too_long", "It is longer than allowed."),
     ("too_many", "There are more than allowed."),

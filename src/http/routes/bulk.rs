@@ -100,7 +100,7 @@ impl ToSchema for ResultBody {}
 /// command that is refused does not affect the others. If the request as a whole is refused, no
 /// command was carried out. If it is not answered, send it again: every command has an `id`, so none
 /// is carried out twice.
-#[utoipa::path(post, path = "/events", tag = "tasks", security(("partnerKey" = ["work"]), ("partnerKey" = ["review"]), ("platformKey" = []), ("buyerToken" = [])),
+#[utoipa::path(post, path = "/events", tag = "tasks", security(("partnerKey" = ["work"]), ("partnerKey" = ["review"]), ("partnerKey" = ["define"]), ("platformKey" = []), ("buyerToken" = [])),
     request_body = BulkCommands,
     responses(
         (status = 200, description = "The result of each command, in the order of the request.", body = BulkAnswer),

@@ -67,7 +67,7 @@ pub struct EventAnswer {
 /// `Idempotent-Replayed: true`, regardless of what has happened since. A refused command changes
 /// nothing, with one exception: a decision that arrives after the task began to end is recorded,
 /// and `recorded.seq` of the refusal names its entry.
-#[utoipa::path(post, path = "/tasks/{id}/events", tag = "tasks", security(("partnerKey" = ["work"]), ("partnerKey" = ["review"]), ("platformKey" = []), ("buyerToken" = [])),
+#[utoipa::path(post, path = "/tasks/{id}/events", tag = "tasks", security(("partnerKey" = ["work"]), ("partnerKey" = ["review"]), ("partnerKey" = ["define"]), ("platformKey" = []), ("buyerToken" = [])),
     params(TaskPath, EventQuery,
         ("Idempotency-Key" = Option<Uuid>, Header, description = "The command's `id`, if it is not in the body."),
         ("If-Match" = Option<String>, Header, pattern = "^([*]|(W/)?\"[!#-~]*\"( *, *(W/)?\"[!#-~]*\")*)$", description = "The `ETag` of the caller's view (the task, or the status for a buyer). The command is refused if the view has changed.")),

@@ -31,8 +31,7 @@ use super::claims::Claim;
 pub struct ReviewsQuery {
     /// Omit tasks that this person of the caller's party may not decide: the person is not a named
     /// reviewer, or may not approve. A page examines at most 500 tasks, so it can have fewer rows
-    /// than `limit`, or none, while `next` shows that more follow. If `reviewer` names the same
-    /// person, little is omitted.
+    /// than `limit`, or none, while `next` shows that more follow.
     actor: Option<ActorId>,
     /// Only tasks at this stage.
     stage: Option<StageKey>,
@@ -41,11 +40,11 @@ pub struct ReviewsQuery {
     workflow: Option<WorkflowKey>,
     /// Only tasks whose current wait is past its deadline (`true`), or is not (`false`).
     overdue: Option<bool>,
-    /// Only tasks at a stage that names this person in `reviewers`, in the task's workflow version, or
-    /// names somebody absent for whom the person stands in.
-    /// The task's phase does not matter, nor whether the person may still decide; add `actor` for
-    /// that. Stages that name nobody are omitted. For partners only, because the named reviewers
-    /// are a partner's people.
+    /// Only tasks whose stage names this person as a reviewer: in the task's workflow version, or since
+    /// a `reviewers_changed`, or names somebody absent for whom the person stands in. The task's phase
+    /// does not matter, nor whether the person may still decide; add `actor` for that. Stages that name
+    /// nobody are omitted. A page examines at most 500 tasks, as with `actor`. For partners only,
+    /// because the named reviewers are a partner's people.
     reviewer: Option<ActorId>,
     /// Omit tasks that as many people have claimed as can decide them together. A page examines at
     /// most 500 tasks, as with `actor`. Default: `false`. Not allowed for buyers, who have no claims.

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use crate::domain::audit::EntryView;
+use crate::domain::values::id::StageKey;
 use crate::domain::values::party::Source;
 use crate::pages::frame::Frame;
 use crate::pages::texts::{Texts, written};
@@ -123,7 +124,9 @@ fn chosen_option(loaded: &Loaded, entry: &EntryView) -> Option<String> {
 /// The sentence of an entry; none for one that the buyer does not see.
 fn sentence(loaded: &Loaded, entry: &EntryView, t: Texts) -> Option<Cow<'static, str>> {
     let kind = entry.kind?;
-    let stage = loaded.stage_name(entry.stage.as_ref().map_or("", |key| key.as_str()));
+    // A change of reviewers names its stage, which need not be the current one.
+    let of = string(entry, "of").or_else(|| entry.stage.as_ref().map(StageKey::as_str));
+    let stage = loaded.stage_name(of.unwrap_or_default());
     let (id, variables) = match work(entry, kind).or_else(|| decision(entry, kind)) {
         Some(id) => (id, [("stage", stage), ("to", "")]),
         None if kind == "task.stage_rejected" => {
@@ -146,6 +149,7 @@ fn work(entry: &EntryView, kind: &str) -> Option<&'static str> {
         "task.opened" => "history-opened",
         "task.work_submitted" => "history-submitted",
         "task.status_updated" => "history-updated",
+        "task.reviewers_changed" => "history-reviewers",
         "task.stage_entered" if is(entry, "returned") => "history-returned",
         "task.stage_entered" if entry.round > Some(1) => "history-entered-again",
         "task.stage_entered" => "history-entered",

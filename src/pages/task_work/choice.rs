@@ -33,6 +33,8 @@ pub(super) enum Choice {
     HandIn,
     /// Tells the buyer about the progress.
     Inform,
+    /// Changes who may vote in a stage.
+    Reviewers,
     /// Puts the task on hold.
     Hold,
     /// Lets a held task go on.
@@ -45,7 +47,7 @@ pub(super) enum Choice {
 
 impl Choice {
     /// Every choice, in the order of the page.
-    pub(super) const ALL: [Self; 16] = [
+    pub(super) const ALL: [Self; 17] = [
         Self::Approve,
         Self::SendBack,
         Self::Resolve(Resolution::Approve),
@@ -59,6 +61,7 @@ impl Choice {
         Self::HandIn,
         Self::Inform,
         Self::Acknowledge,
+        Self::Reviewers,
         Self::Hold,
         Self::Resume,
         Self::Cancel,
@@ -79,6 +82,7 @@ impl Choice {
             Self::Withdraw => "withdraw",
             Self::HandIn => "hand-in",
             Self::Inform => "inform",
+            Self::Reviewers => "reviewers",
             Self::Hold => "hold",
             Self::Resume => "resume",
             Self::Cancel => "cancel",
@@ -104,6 +108,7 @@ impl Choice {
             Self::Withdraw => "review-withdraw",
             Self::HandIn => "review-hand-in",
             Self::Inform => "review-inform",
+            Self::Reviewers => "review-reviewers",
             Self::Hold => "review-hold",
             Self::Resume => "review-resume",
             Self::Cancel => "review-cancel",
@@ -123,6 +128,7 @@ impl Choice {
             Self::Withdraw => CommandType::QuestionWithdrawn,
             Self::HandIn => CommandType::WorkSubmitted,
             Self::Inform => CommandType::StatusUpdated,
+            Self::Reviewers => CommandType::ReviewersChanged,
             Self::Hold => CommandType::Held,
             Self::Resume => CommandType::Resumed,
             Self::Cancel => CommandType::CancellationRequested,
@@ -178,6 +184,13 @@ impl Choice {
                 // A task is cancelled wherever it is.
                 members.retain(|name, _| !matches!(name.as_str(), "stage" | "round" | "revision"));
             }
+            Self::Reviewers => {
+                // Whoever reviews does so whatever revision came meanwhile; a later stage has no round yet.
+                members
+                    .retain(|name, _| name != "revision" && (name != "round" || typed.people.stage() == target.stage));
+                members.insert("stage".to_owned(), json!(typed.people.stage()));
+                members.extend(typed.people.members());
+            }
             Self::Approve
             | Self::SendBack
             | Self::Escalate
@@ -202,7 +215,7 @@ impl Choice {
         };
         match self {
             Self::Approve => members.extend(typed.remarks_of_approval()),
-            Self::Resolve(Resolution::Approve) | Self::Withdraw | Self::Resume => {}
+            Self::Resolve(Resolution::Approve) | Self::Withdraw | Self::Resume | Self::Reviewers => {}
             Self::SendBack | Self::Resolve(Resolution::Reject) => {
                 add("return_to", &typed.return_to);
                 members.insert("feedback".to_owned(), typed.feedback());

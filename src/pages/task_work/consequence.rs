@@ -42,6 +42,8 @@ pub(super) enum Consequence {
     Submits,
     /// The buyer reads something new.
     Informs,
+    /// Other people may vote.
+    Staffs,
     /// The task is put on hold.
     Holds,
     /// A held task goes on.
@@ -89,6 +91,7 @@ impl Consequence {
             (Some("task.question_closed"), _, _) => Self::Withdraws,
             (Some("task.work_submitted"), _, _) => Self::Submits,
             (Some("task.status_updated"), _, _) => Self::Informs,
+            (Some("task.reviewers_changed"), _, _) => Self::Staffs,
             (Some("task.held"), _, _) => Self::Holds,
             (Some("task.resumed"), _, _) => Self::GoesOn,
             (Some("task.cancellation_requested"), _, _) => Self::WindsDown,
@@ -109,6 +112,7 @@ impl Consequence {
             Self::WindsDown => "review-will-wind-down",
             Self::Submits => "review-will-submit",
             Self::Informs => "review-will-inform",
+            Self::Staffs => "review-will-staff",
             Self::Holds => "review-will-hold",
             Self::GoesOn => "review-will-go-on",
             Self::Changes => "review-will-change",
@@ -140,6 +144,7 @@ impl Consequence {
             Self::WindsDown => "review-did-wind-down",
             Self::Submits => "review-did-submit",
             Self::Informs => "review-did-inform",
+            Self::Staffs => "review-did-staff",
             Self::Holds => "review-did-hold",
             Self::GoesOn => "review-did-go-on",
             Self::Changes => "review-did-change",

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::domain::audit::EntryView;
 use crate::domain::values::id::ActorId;
 use crate::domain::values::party::Source;
-use crate::domain::workflow::Workflow;
+use crate::domain::workflow::{Stage, Workflow};
 use crate::pages::frame::Frame;
 use crate::pages::texts::{Texts, written};
 use crate::pages::times::TimeTag;
@@ -138,6 +138,7 @@ fn sentence(t: Texts, entry: &EntryView, workflow: &Workflow) -> Option<String> 
         },
         "task.deadline_reminded" => plain("review-event-reminded"),
         "task.deadline_passed" => plain("review-event-late"),
+        "task.reviewers_changed" => reviewers_changed(t, entry, workflow),
         "task.held" => plain("review-event-held"),
         "task.resumed" => plain("review-event-resumed"),
         "task.cancellation_requested" => plain("review-event-cancelled-by"),
@@ -152,6 +153,24 @@ fn sentence(t: Texts, entry: &EntryView, workflow: &Workflow) -> Option<String> 
         other => t.with("review-event-other", "type", written(other)).into_owned(),
     };
     Some(sentence)
+}
+
+/// Where people came and went, and who, as far as that is known.
+fn reviewers_changed(t: Texts, entry: &EntryView, workflow: &Workflow) -> String {
+    let data = |name: &str| entry.data.as_ref()?.get(name);
+    let key = data("of").and_then(Value::as_str).unwrap_or_default();
+    let stage = workflow.stages.iter().find(|stage| stage.key.as_str() == key);
+    let panel = data("panel").and_then(|panel| panel.get("key")?.as_str());
+    let known = stage.into_iter().flat_map(Stage::panels).find(|known| Some(known.key.as_str()) == panel);
+    let place = words::place(&words::stage(workflow, key), known.map(|known| known.name.as_str()).or(panel));
+    let people = |name: &str, id: &str| {
+        let ids: Vec<&str> = data(name)?.as_array()?.iter().filter_map(Value::as_str).collect();
+        Some(t.with(id, "who", words::list(ids)).into_owned())
+    };
+    let people: Vec<String> =
+        [people("added", "review-event-came"), people("removed", "review-event-went")].into_iter().flatten().collect();
+    let what = words::quoted(t, "review-event-reviewers", "stage", &place);
+    if people.is_empty() { what } else { format!("{what} ({})", people.join("; ")) }
 }
 
 fn number(entry: &EntryView, name: &str) -> u64 {

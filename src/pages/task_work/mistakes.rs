@@ -5,6 +5,7 @@ use crate::http::problem::FieldError;
 use crate::pages::texts::Texts;
 
 use super::choice::Choice;
+use super::people;
 use super::typed::{MESSAGE, PROSE, Typed};
 
 /// A mistake at a field of the form.
@@ -51,6 +52,10 @@ pub(super) fn check(choice: Choice, typed: &Typed, t: Texts) -> Vec<Mistake> {
         }
     }
     check("note".to_owned(), &typed.note, false, PROSE);
+    if choice == Choice::Reviewers {
+        let own = typed.people.mistakes().into_iter();
+        mistakes.extend(own.map(|(field, id)| Mistake { field: field.to_owned(), text: t.text(id).into_owned() }));
+    }
     mistakes
 }
 
@@ -65,6 +70,7 @@ fn texts_of(choice: Choice, typed: &Typed) -> Vec<(&'static str, &str, bool, usi
         Choice::Answer => vec![("answer", &typed.answer, typed.option.is_empty(), PROSE)],
         Choice::HandIn => vec![("work-summary", &typed.work, typed.piece_rows().next().is_none(), PROSE)],
         Choice::Inform => vec![("progress", &typed.progress, true, MESSAGE)],
+        Choice::Reviewers => vec![("people-reason", &typed.people.reason, true, PROSE)],
         Choice::Hold => vec![("hold", &typed.hold, true, MESSAGE)],
         Choice::Cancel => vec![("cancel", &typed.cancel, true, MESSAGE)],
         Choice::Acknowledge => vec![("remarks", &typed.remarks, false, PROSE)],
@@ -79,6 +85,10 @@ pub(super) fn of(errors: &[FieldError], choice: Choice, typed: &Typed, t: Texts)
         let field = error
             .item
             .map_or_else(|| field(&error.pointer, choice, typed), |item| reply_field("how", &item.to_string()));
+        let own = Some(choice).filter(|choice| *choice == Choice::Reviewers);
+        if let Some(id) = own.and_then(|_| people::mistake(&error.code, &field)) {
+            return Mistake { text: t.text(id).into_owned(), field };
+        }
         let id = match (&*error.code, field.trim_end_matches(|end: char| end == '-' || end.is_ascii_digit())) {
             (_, "decide") => "review-mistake-form",
             ("unanswered", _) => "review-mistake-unanswered",
@@ -108,6 +118,9 @@ pub(super) fn reply_field(part: &str, item: &str) -> String {
 
 /// The id of the field for a place in the command.
 fn field(pointer: &str, choice: Choice, typed: &Typed) -> String {
+    if choice == Choice::Reviewers {
+        return people::field(pointer).to_owned();
+    }
     if let Some((index, part)) = pointer.strip_prefix("/feedback/items/").and_then(|rest| rest.split_once('/')) {
         let row = index.parse().ok().and_then(|index| typed.rows().nth(index));
         let part = match part {

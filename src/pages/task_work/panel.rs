@@ -14,6 +14,7 @@ use super::consequence::Consequence;
 use super::mistakes::{Mistake, reply_field};
 use super::notice::Notice;
 use super::offers::{Offer, Offers, seq_of};
+use super::people::{self, Place};
 use super::typed::{MAX_PIECES, MAX_POINTS, MESSAGE, PROSE, Piece, Point, Target, Typed, target};
 use super::words;
 
@@ -60,6 +61,8 @@ pub(super) struct Choosable {
     pub(super) is_open: bool,
     /// Whom or where to.
     pub(super) select: Option<Select>,
+    /// Who can go from where, and what is wrong with the choice.
+    pub(super) leave: Option<(Vec<Place>, Option<String>)>,
     /// Its texts.
     pub(super) areas: Vec<Area>,
     /// A number.
@@ -207,7 +210,7 @@ pub(super) struct Panels {
 }
 
 /// The choices that have a form of their own, in the order of the page.
-const OTHERS: [Choice; 9] = [
+const OTHERS: [Choice; 10] = [
     Choice::Answer,
     Choice::Withdraw,
     Choice::HandIn,
@@ -215,6 +218,7 @@ const OTHERS: [Choice; 9] = [
     Choice::Resume,
     Choice::Inform,
     Choice::Ask,
+    Choice::Reviewers,
     Choice::Hold,
     Choice::Cancel,
 ];
@@ -276,6 +280,7 @@ impl Builder<'_> {
             is_chosen: typed.choice == choice.value(),
             is_open: typed.choice == choice.value() || self.is_wanted(choice),
             select: self.select(offer),
+            leave: (choice == Choice::Reviewers).then(|| (self.places(), self.mistake("leave"))),
             areas: self.areas(choice),
             number: (choice == Choice::Inform).then(|| self.area("percent", "review-percent", (&typed.percent, 3, 1))),
             cause: self.cause(choice),
@@ -300,6 +305,7 @@ impl Builder<'_> {
             | Choice::Ask
             | Choice::Withdraw
             | Choice::Inform
+            | Choice::Reviewers
             | Choice::Hold
             | Choice::Resume
             | Choice::Cancel => false,
@@ -319,6 +325,7 @@ impl Builder<'_> {
             | Choice::Withdraw
             | Choice::HandIn
             | Choice::Inform
+            | Choice::Reviewers
             | Choice::Hold
             | Choice::Resume
             | Choice::Cancel
@@ -331,6 +338,7 @@ impl Builder<'_> {
         let (t, typed) = (self.t, &self.filled.typed);
         let (name, label, chosen) = match offer.choice {
             Choice::Acknowledge => return Some(self.in_flight()),
+            Choice::Reviewers => return Some(self.place()),
             Choice::SendBack | Choice::Resolve(Resolution::Reject) => {
                 ("return-to", "review-return-to", &typed.return_to)
             }
@@ -352,6 +360,19 @@ impl Builder<'_> {
         let options: Vec<_> = parties.chain(stages).map(|(value, text)| (value == **chosen, value, text)).collect();
         let options = options.into_iter().map(|(is_chosen, value, text)| (value, text, is_chosen)).collect();
         Some(Select { name, label: t.text(label).into_owned(), options, mistake: self.mistake(name) })
+    }
+
+    fn places(&self) -> Vec<Place> {
+        people::places(self.desk, &self.filled.typed.people)
+    }
+
+    /// The stages and panels whose people can change.
+    fn place(&self) -> Select {
+        let chosen = &self.filled.typed.people.place;
+        let option = |place: Place| (place.value == *chosen, place.value, place.name);
+        let options = self.places().into_iter().map(option).map(|(is_chosen, value, name)| (value, name, is_chosen));
+        let label = self.t.text("review-place-of-reviewers").into_owned();
+        Select { name: "place", label, options: options.collect(), mistake: self.mistake("place") }
     }
 
     /// The reasons of the stage, if it has any.
@@ -439,6 +460,12 @@ impl Builder<'_> {
             Choice::Answer => vec![self.area("answer", "review-answer-text", (&typed.answer, PROSE, 3))],
             Choice::HandIn => vec![self.area("work-summary", "review-work-summary", (&typed.work, PROSE, 4))],
             Choice::Inform => vec![self.area("progress", "review-progress", (&typed.progress, MESSAGE, 2))],
+            Choice::Reviewers => {
+                let come = self.area("come", "review-come", (&typed.people.come, 20_100, 3));
+                let hint = Some(self.t.text("review-come-hint").into_owned());
+                let reason = ("people-reason", "review-people-reason", (&*typed.people.reason, PROSE, 3));
+                vec![Area { hint, ..come }, self.area(reason.0, reason.1, reason.2)]
+            }
             Choice::Hold => vec![self.area("hold", "review-hold-reason", (&typed.hold, MESSAGE, 2))],
             Choice::Cancel => vec![self.area("cancel", "review-cancel-reason", (&typed.cancel, MESSAGE, 2))],
             Choice::Acknowledge => vec![self.area("remarks", "review-remarks", (&typed.remarks, PROSE, 3))],

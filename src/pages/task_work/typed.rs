@@ -9,6 +9,8 @@ use crate::domain::values::party::Party;
 use crate::pages::forms::Fields;
 use crate::pages::texts::{Texts, written};
 
+use super::people::People;
+
 /// The rows of points that a form has at first.
 const FIRST_POINTS: usize = 3;
 /// The rows of pieces of work that a form has at first.
@@ -78,6 +80,8 @@ pub(super) struct Typed {
     pub(super) progress: String,
     /// The progress in percent.
     pub(super) percent: String,
+    /// Who comes and who goes.
+    pub(super) people: People,
     /// Why the task is put on hold.
     pub(super) hold: String,
     /// Why the task is cancelled.
@@ -199,6 +203,7 @@ impl Typed {
             replies: replies(fields),
             progress: get("progress"),
             percent: get("percent"),
+            people: People::of(fields),
             hold: get("hold"),
             cancel: get("cancel"),
             at_once: fields.has("at-once"),
@@ -326,6 +331,9 @@ impl Typed {
             one("review-answer-text", &self.answer),
             one("review-work-summary", &self.work),
             one("review-progress", &self.progress),
+            one("review-come", &self.people.come),
+            one("review-leave", &self.people.leaving_in_words()),
+            one("review-people-reason", &self.people.reason),
             one("review-hold-reason", &self.hold),
             one("review-cancel-reason", &self.cancel),
             one("review-remarks", &self.remarks),

@@ -246,7 +246,7 @@ pub(super) fn steps(desk: &Desk, t: Texts) -> Vec<Step> {
             StageState::Ended => ("■", t.text("review-stage-ended")),
         };
         let rule = match stage.reviewer {
-            Party::Partner => decided_by(stage, t),
+            Party::Partner => decided_by((stage, now), t),
             Party::Platform => t.text("review-rule-platform"),
             Party::Buyer => t.text("review-rule-buyer"),
         };
@@ -262,13 +262,13 @@ pub(super) fn steps(desk: &Desk, t: Texts) -> Vec<Step> {
 }
 
 /// Who of the partner decides a stage.
-fn decided_by(stage: &Stage, t: Texts) -> Cow<'static, str> {
+fn decided_by((stage, now): (&Stage, &StageView), t: Texts) -> Cow<'static, str> {
     if !stage.panels().is_empty() {
         return t.with("review-rule-panels", "panels", stage.panels().len());
     }
-    match stage.groups().next().map(|group| group.approvals) {
-        Some(Approvals::All) => t.with("review-rule-all", "people", stage.reviewers().count()),
-        Some(Approvals::Votes(approvals)) => t.with("review-rule-partner", "approvals", approvals),
-        None => t.with("review-rule-partner", "approvals", 1_u32),
+    let Some(group) = stage.groups().next() else { return t.with("review-rule-partner", "approvals", 1_u32) };
+    match group.approvals {
+        Approvals::All => t.with("review-rule-all", "people", now.people(&group).map_or(0, <[_]>::len)),
+        Approvals::Votes(approvals) => t.with("review-rule-partner", "approvals", approvals),
     }
 }

@@ -52,6 +52,11 @@ pub(in crate::pages) fn stage(workflow: &Workflow, key: &str) -> String {
     found.map_or_else(|| key.to_owned(), |stage| stage.name.to_string())
 }
 
+/// A stage, and the panel of it that is meant.
+pub(super) fn place(stage: &str, panel: Option<&str>) -> String {
+    panel.map_or_else(|| stage.to_owned(), |panel| format!("{stage} · {panel}"))
+}
+
 /// Whose turn it is, in one sentence.
 pub(in crate::pages) fn turn(t: Texts, task: &TaskView, reader: Party) -> String {
     let id = match task.phase {
@@ -87,6 +92,7 @@ pub(in crate::pages) fn reason(code: Code) -> &'static str {
         Code::KeyActor => "review-why-other-person",
         Code::KeyUnbound => "review-why-unbound",
         Code::NotAReviewer => "review-why-not-named",
+        Code::ReviewersFixed => "review-why-fixed",
         Code::SelfApproval => "review-why-own-work",
         Code::NotDistinct => "review-why-not-distinct",
         Code::HeldByOther | Code::WrongPhase => "review-why-phase",

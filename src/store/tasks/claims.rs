@@ -129,17 +129,17 @@ pub async fn remove(pool: &Pool, task: TaskId, party: Party, actor: &ActorId) ->
     Ok(())
 }
 
-/// Lists the claims of these tasks that are not over, the first to end first.
-pub async fn list(pool: &Pool, tasks: &[TaskId], now: Time) -> Result<HashMap<TaskId, Vec<Claim>>, Error> {
+/// Lists the claims of these tasks that are not over, the first to end first, each with its seat.
+pub async fn list(pool: &Pool, tasks: &[TaskId], now: Time) -> Result<HashMap<TaskId, Vec<(u32, Claim)>>, Error> {
     let ids: Vec<Uuid> = tasks.iter().map(|task| task.0).collect();
     let rows = sqlx::query_as!(
         Row,
-        r#"select task_id, stage, round, escalation, actor::text as "actor!", claimed_at, lease_until from claims
+        r#"select task_id, seat, stage, round, escalation, actor::text as "actor!", claimed_at, lease_until from claims
            where task_id = any($1) and lease_until > $2 order by task_id, lease_until, seat"#,
         &ids,
         now.utc()
     );
-    let mut claims: HashMap<TaskId, Vec<Claim>> = HashMap::new();
+    let mut claims: HashMap<TaskId, Vec<(u32, Claim)>> = HashMap::new();
     for row in rows.fetch_all(pool).await? {
         claims.entry(TaskId(row.task_id)).or_default().push(row.claim()?);
     }
@@ -168,6 +168,7 @@ pub async fn forget_actor(
 
 struct Row {
     task_id: Uuid,
+    seat: i32,
     stage: String,
     round: i32,
     escalation: Option<i64>,
@@ -177,7 +178,7 @@ struct Row {
 }
 
 impl Row {
-    fn claim(self) -> Result<Claim, Error> {
+    fn claim(self) -> Result<(u32, Claim), Error> {
         let place = Place { table: "claims", key: self.task_id };
         let target = Target {
             stage: place.checked(self.stage)?,
@@ -185,6 +186,6 @@ impl Row {
             escalation: self.escalation.map(|seq| place.unsigned(seq)).transpose()?,
         };
         let (claimed_at, until) = (self.claimed_at.into(), self.lease_until.into());
-        Ok(Claim { target, actor: place.json(&self.actor)?, claimed_at, until })
+        Ok((place.unsigned(self.seat)?, Claim { target, actor: place.json(&self.actor)?, claimed_at, until }))
     }
 }

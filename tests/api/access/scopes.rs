@@ -13,6 +13,7 @@ use crate::harness::commands::{approve, at, cancel, escalate, reject, resolve, s
 use crate::harness::contract::operations;
 use crate::harness::parties::{Client, Parties, code, events, new_id, text};
 use crate::harness::service::PLATFORM_KEY;
+use crate::tasks::reviewers::change;
 
 const SCOPES: [&str; 4] = ["work", "review", "define", "read"];
 
@@ -72,8 +73,8 @@ async fn a_key_is_let_in_where_the_contract_names_its_scope_and_nowhere_else() {
         "create_key define",
         "create_link define read review work",
         "end_link define review work",
-        "post_event review work",
-        "post_events review work",
+        "post_event define review work",
+        "post_events define review work",
         "redeliver define",
         "redeliver_since define",
         "register_workflow define",
@@ -108,6 +109,7 @@ async fn a_command_needs_the_scope_of_its_type_before_anything_else_about_it() {
         ("review", reject(legal, "u-anna")),
         ("review", escalate(legal, "u-anna", "platform")),
         ("review", resolve(1, "approve", "u-anna")),
+        ("define", change("legal", &["u-dan"], &[])),
     ];
     for scope in SCOPES {
         let client = key(&parties, &json!({ "scopes": [scope] })).await;

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::world::{DevWorld, time};
 use crate::harness::commands::{approve, at, submit};
 use crate::harness::parties::text;
+use crate::tasks::reviewers::change;
 
 fn script(stage: &str, decide: &str, after: &str) -> Value {
     json!({ "workflow": "brand-campaign", "stage": stage, "decide": decide, "after": after })
@@ -139,4 +140,17 @@ async fn a_reviewer_who_has_voted_is_passed_over_and_the_next_one_completes_the_
     let votes = world.entries(&task, "task.vote_recorded").await;
     let of_legal: Vec<String> = votes.iter().filter(|vote| vote["stage"] == "legal").map(actor).collect();
     assert_eq!(of_legal, ["u-anna", "u-bo"]);
+}
+
+#[tokio::test]
+async fn who_came_votes_and_who_left_does_not() {
+    let world = DevWorld::start().await;
+    world.set_scripts(json!([script("legal", "approve", "PT1H")])).await;
+    let task = world.parties.open_in_legal().await;
+    world.parties.partner.done(&task, &change("legal", &["u-dan"], &["u-anna", "u-chi"])).await;
+    world.advance("PT2H").await;
+    let votes = world.entries(&task, "task.vote_recorded").await;
+    let of_legal: Vec<String> = votes.iter().filter(|vote| vote["stage"] == "legal").map(actor).collect();
+    assert_eq!(of_legal, ["u-bo", "u-dan"]);
+    assert_eq!(world.parties.task(&task).await["stage"]["key"], "signoff");
 }

@@ -15,6 +15,7 @@ mod conflicts;
 mod forms;
 mod hidden;
 mod inbox;
+mod reviewers;
 
 /// Where a task can be when somebody looks at it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -195,6 +196,9 @@ async fn a_page_offers_exactly_what_why_allows_to_the_person() {
     for (party, actor) in people {
         visitors.push((actor, parties.visitor(party, LinkKind::Inbox, None, actor).await));
     }
+    for (who, party) in [("the partner's developer", Party::Partner), ("the operator", Party::Platform)] {
+        visitors.push((who, parties.console(party, true).await));
+    }
     let mut seen = Vec::new();
     for scene in Scene::ALL {
         let task = scene.play(&parties).await;
@@ -225,6 +229,7 @@ async fn a_page_offers_exactly_what_why_allows_to_the_person() {
             "resolve-reject",
             "resolve-return",
             "resume",
+            "reviewers",
             "send-back",
             "withdraw"
         ],
@@ -261,7 +266,7 @@ async fn only_links_that_are_for_decisions_have_forms() {
     assert!(offered(&looks.read(&page_of(&task)).await).is_empty());
     let mut console = parties.visitor(Party::Partner, LinkKind::Console, None, "u-dev").await;
     let page = console.read(&page_of(&task)).await;
-    assert!(offered(&page).is_empty());
+    assert_eq!(offered(&page), ["reviewers"], "who may change a workflow may change who reviews, and decides nothing");
     let trail: Value = serde_json::from_str(&page.one("#trail-json pre")).unwrap();
     assert_eq!(trail[0]["type"], "task.opened");
     assert!(page.text().contains("stage_escalated"), "what the party can send");

@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 use stagegate::worker::erasures::Erasures;
 
 use super::world::World;
-use crate::harness::commands::update;
+use crate::harness::commands::{approve, at, update};
 use crate::harness::parties::text;
+use crate::tasks::reviewers::change;
 
 async fn ask(world: &World, party: &str, actor: &str) -> Value {
     let mut body = json!({ "party": party, "actor_id": actor, "reason": "Request 118" });
@@ -105,6 +106,32 @@ async fn an_erasure_says_which_files_it_does_not_reach() {
     let other =
         parties.partner.get(&format!("/api/v1/erasures/{}/archived-tasks", crate::harness::parties::new_id())).await;
     assert_eq!(other.status, 403);
+}
+
+/// Whom others let into a task is in its file, whatever that person did.
+#[tokio::test]
+async fn an_erasure_finds_the_files_that_name_a_person_who_came_or_went() {
+    let world = World::start().await;
+    let partner = &world.parties.partner;
+    let task = world.parties.open_in_legal().await;
+    partner.done(&task, &change("legal", &["u-came"], &["u-chi"])).await;
+    for actor in ["u-anna", "u-bo"] {
+        partner.done(&task, &approve(at("legal", 1, 1), actor)).await;
+    }
+    world.parties.buyer.done(&task, &approve(at("signoff", 1, 1), "")).await;
+    world.deliver().await;
+    world.log().await;
+    world.pass(31);
+    assert_eq!(world.run().await, 2);
+    assert!(world.file(&task).await.contains("u-came"));
+    for (party, actor, found) in
+        [("partner", "u-came", 1), ("partner", "u-chi", 1), ("platform", "u-came", 0), ("partner", "u-other", 0)]
+    {
+        let asked = ask(&world, party, actor).await;
+        assert_eq!(asked["progress"]["tasks_archived"], found, "{party} {actor}");
+        run(&world).await;
+        assert_eq!(unreached(&world, &asked["id"]).await, vec![task.clone(); found]);
+    }
 }
 
 /// A task is put away between the request and the run of an erasure by a replica that did not see the request.

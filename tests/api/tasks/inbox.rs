@@ -259,7 +259,7 @@ fn two_stages(timed: bool) -> Value {
 }
 
 /// Puts tasks beside this one that differ from it in their ids alone.
-async fn copy(parties: &Parties, task: &str, times: i32) {
+pub async fn copy(parties: &Parties, task: &str, times: i32) {
     let mut owner = parties.service.db.owner().await;
     let copied = sqlx::query(
         "insert into tasks (task_id, partner_id, buyer_id, workflow_key, workflow_version, title, open_digest, opened_at, version,

@@ -227,6 +227,7 @@ history-hidden = { $count ->
 history-opened = AITasker hat die Aufgabe eröffnet.
 history-submitted = Fassung { $revision } wurde für { $stage } abgegeben.
 history-updated = Der Partner hat Ihnen vom Fortschritt berichtet.
+history-reviewers = Es prüfen nun andere Personen { $stage }.
 history-entered = { $stage } begann.
 history-entered-again = { $stage } begann erneut, Runde { $round }.
 history-returned = Zurück bei { $stage }, Runde { $round }.

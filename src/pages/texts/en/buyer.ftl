@@ -227,6 +227,7 @@ history-hidden = { $count ->
 history-opened = AITasker opened the task.
 history-submitted = Revision { $revision } was handed in for { $stage }.
 history-updated = The partner told you about the progress.
+history-reviewers = The people who review { $stage } changed.
 history-entered = { $stage } began.
 history-entered-again = { $stage } began again, round { $round }.
 history-returned = Back at { $stage }, round { $round }.
