@@ -163,11 +163,10 @@ pub(in crate::domain) fn named<'a>(workflow: &'a Workflow, task: &'a Task) -> Op
 }
 
 /// Whether the current stage names this actor of the reviewing party, as its people are now, or somebody
-/// for whom the actor stands in.
+/// absent for whom the actor stands in.
 pub fn names(workflow: &Workflow, task: &Task, actor: &ActorId, moment: Moment<'_>) -> bool {
-    let substitutes = task.stage_in(workflow).allows_substitutes();
-    let is_theirs = |id: &ActorId| id == actor || substitutes && moment.substitute(id) == Some(actor);
-    named(workflow, task).is_some_and(|named| named.into_iter().any(is_theirs))
+    let actor = ActorRef { party: task.stage_in(workflow).reviewer, id: actor.clone() };
+    filled(workflow, task, &actor, moment).is_some_and(|seat| seat.group.named.is_some())
 }
 
 /// The actors of a group who may approve; none: anyone who is not barred.
