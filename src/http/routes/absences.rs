@@ -107,6 +107,7 @@ fn whose(caller: &Caller, named: Option<PartnerId>) -> Result<PartnerId, Problem
 /// partner.
 #[utoipa::path(get, path = "/absences", tag = "absences", security(("partnerKey" = []), ("platformKey" = [])), params(AbsencesQuery), responses(
     (status = 200, description = "A page of absences.", body = Page<Absence>),
+    (status = 404, description = ""),
 ))]
 pub async fn list_absences(
     PartnerOrPlatform(caller): PartnerOrPlatform,

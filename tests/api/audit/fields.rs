@@ -256,6 +256,7 @@ async fn every_field_of_a_partners_trail_is_shown_as_the_table_says() {
     world.cancel().await;
     partner_trail::play(parties).await;
     partner_trail::links(parties).await;
+    partner_trail::absences(parties).await;
     world.log().await;
     world.pass(31);
     assert!(world.run().await > 0);

@@ -73,6 +73,14 @@ pub async fn links(parties: &Parties) {
     }
 }
 
+/// Somebody is away, with a substitute, and back.
+pub async fn absences(parties: &Parties) {
+    let away = json!({ "from": "2027-01-01T00:00:00Z", "until": "2030-01-01T00:00:00Z", "substitute": "u-bo" });
+    let path = "/api/v1/absences/u-anna";
+    assert_eq!(parties.partner.call("PUT", path, &away).await.status, 200);
+    assert_eq!(parties.partner.call("DELETE", path, &Value::Null).await.status, 204);
+}
+
 const PLAYED: [&str; 13] = [
     "created",
     "key_created",

@@ -85,9 +85,14 @@ fn path(world: &World, operation: &Operation, (task, erasure, link): (&str, &str
         path = path.replace(&format!("/{what}/{{id}}"), &format!("/{what}/{id}"));
     }
     let never = new_id();
-    for (name, value) in
-        [("key", "brand-campaign"), ("n", "1"), ("seq", "1"), ("key_id", &*never), ("delivery_id", &*never)]
-    {
+    for (name, value) in [
+        ("key", "brand-campaign"),
+        ("actor", "u-anna"),
+        ("n", "1"),
+        ("seq", "1"),
+        ("key_id", &*never),
+        ("delivery_id", &*never),
+    ] {
         path = path.replace(&format!("{{{name}}}"), value);
     }
     assert!(!path.contains('{'), "{path}");
@@ -105,6 +110,9 @@ fn query(world: &World, operation: &Operation, caller: &Client) -> String {
             format!("{span}{}", if is_platform { partner.as_str() } else { "" })
         }
         "export_tasks" => format!("?partner_id={}", world.parties.partner_id),
+        "list_absences" | "get_absence" if caller.credential == world.parties.platform.credential => {
+            format!("?partner_id={}", world.parties.partner_id)
+        }
         _ => String::new(),
     }
 }
@@ -116,6 +124,8 @@ async fn every_report_is_the_same_from_a_standby() {
     let task = world.parties.open_in_legal().await;
     let hook = partner.call("PUT", "/api/v1/webhooks/a", &json!({ "url": "https://127.0.0.1:1/hook" })).await;
     assert_eq!(hook.status, 201, "{}", hook.text);
+    let away = json!({ "from": "2027-01-01T00:00:00Z", "until": "2028-01-01T00:00:00Z", "substitute": "u-bo" });
+    assert_eq!(partner.call("PUT", "/api/v1/absences/u-anna", &away).await.status, 200);
     let link = json!({ "to": "inbox", "actor": { "id": "u-anna" } });
     let link = partner.call("POST", "/api/v1/links", &link).await;
     let erasure =

@@ -19,6 +19,7 @@ pub async fn play(story: &mut Story) {
         ("w-short", short()),
         ("w-signed", signed()),
         ("w-panelled", panelled()),
+        ("w-staffed", staffed()),
     ] {
         story.parties.register(key, &definition).await;
     }
@@ -37,7 +38,51 @@ pub async fn play(story: &mut Story) {
     story.step(("buyer", "sign"), &signed, at("stage_approved", ("a", 1, 0))).await;
     let panelled = story.open("panelled", "w-panelled").await;
     story.step(("partner", "seated"), &panelled, at("stage_approved", ("a", 1, 0))).await;
+    other_people(story).await;
     erasure(story).await;
+}
+
+/// Two panels, whose people come, go and are away.
+fn staffed() -> Value {
+    let panel = |key: &str, people: Value| json!({ "key": key, "name": key, "reviewers": people });
+    let panels = [panel("x", json!(["<stand-in/for>"])), panel("y", json!(["<again/for>", "<staff/removed>"]))];
+    json!({ "name": "Staffed", "stages": [
+        { "key": "a", "name": "A", "buyer_label": "In A", "panels": panels, "escalation": { "to": ["partner"] } } ] })
+}
+
+/// Says until the end of the year who stands in for somebody, or that the person is back.
+async fn away(story: &Story, person: &str, substitute: Option<&str>) {
+    let path = format!("/api/v1/absences/%3C{person}%2Ffor%3E");
+    let partner = &story.parties.partner;
+    let answer = match substitute {
+        Some(substitute) => {
+            let body =
+                json!({ "from": "2027-01-01T00:00:00Z", "until": "2028-01-01T00:00:00Z", "substitute": substitute });
+            partner.call("PUT", &path, &body).await
+        }
+        None => partner.call("DELETE", &path, &json!({})).await,
+    };
+    assert!(answer.status < 300, "{}", answer.text);
+}
+
+/// Somebody stands in and then gets a seat of their own; the next one stands in for one person after another; the last
+/// one answers the partner's own call for somebody who is away.
+async fn other_people(story: &mut Story) {
+    let task = &story.open("staffed", "w-staffed").await;
+    away(story, "stand-in", Some("<stand-in/id>")).await;
+    story.step(("partner", "stand-in"), task, at("stage_approved", ("a", 1, 0))).await;
+    let change = json!({ "type": "reviewers_changed", "stage": "a", "panel": "y", "add": ["<stand-in/id>"],
+        "remove": ["<removed>"], "reason": "<reason>" });
+    story.step(("partner", "staff"), task, change).await;
+    away(story, "stand-in", Some("<again/id>")).await;
+    story.step(("partner", "again"), task, at("stage_approved", ("a", 1, 0))).await;
+    away(story, "stand-in", None).await;
+    away(story, "again", Some("<again/id>")).await;
+    story.step(("partner", "again"), task, at("stage_approved", ("a", 1, 0))).await;
+    away(story, "stand-in", Some("<call/id>")).await;
+    story.step(("partner", "raise"), task, escalated(("a", 1, 0), "partner")).await;
+    let yes = answered(story, task, "approve", json!({})).await;
+    story.step(("partner", "call"), task, yes).await;
 }
 
 /// A panel decides, of one person.

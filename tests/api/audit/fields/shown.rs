@@ -19,7 +19,19 @@ pub const SHOWN: &[(&str, &str, &[&str])] = &[
     (
         "inbox",
         "title",
-        &["opening", "cancelled", "late", "withdrawn", "timed", "short", "signed", "panelled", "erased", "alone"],
+        &[
+            "opening",
+            "cancelled",
+            "late",
+            "withdrawn",
+            "timed",
+            "short",
+            "signed",
+            "panelled",
+            "staffed",
+            "erased",
+            "alone",
+        ],
     ),
     ("status", "message", &["update"]),
     // A hold's reason; and the question, where the buyer is asked. One that is handed over is asked in the words of
@@ -35,12 +47,36 @@ pub const SHOWN: &[(&str, &str, &[&str])] = &[
     (
         "task",
         "title",
-        &["opening", "cancelled", "late", "withdrawn", "timed", "short", "signed", "panelled", "erased", "alone"],
+        &[
+            "opening",
+            "cancelled",
+            "late",
+            "withdrawn",
+            "timed",
+            "short",
+            "signed",
+            "panelled",
+            "staffed",
+            "erased",
+            "alone",
+        ],
     ),
     (
         "task",
         "metadata",
-        &["opening", "cancelled", "late", "withdrawn", "timed", "short", "signed", "panelled", "erased", "alone"],
+        &[
+            "opening",
+            "cancelled",
+            "late",
+            "withdrawn",
+            "timed",
+            "short",
+            "signed",
+            "panelled",
+            "staffed",
+            "erased",
+            "alone",
+        ],
     ),
     ("task", "message", &["update"]),
     ("task", "reason", &["hold a question"]),
@@ -66,6 +102,17 @@ pub const SHOWN: &[(&str, &str, &[&str])] = &[
     // Who sits in a panel, and may approve.
     ("task", "id", &["seated"]),
     ("why", "id", &["seated"]),
+    // Who sat in one, came, went, is away or stands in.
+    ("task", "for", &["stand-in", "again"]),
+    ("why", "for", &["stand-in", "again"]),
+    ("task", "removed", &["staff"]),
+    ("why", "removed", &["staff"]),
+    ("task", "id", &["stand-in", "again", "call"]),
+    ("why", "id", &["stand-in", "again", "call"]),
+    ("task", "name", &["stand-in", "again"]),
+    ("task", "role", &["stand-in", "again"]),
+    ("task", "reason", &["raise"]),
+    ("why", "reason", &["raise"]),
     // Who handed in work, and whose vote stands while others are waited for.
     ("task", "id", WORKS),
     ("task", "id", VOTES),
@@ -86,8 +133,13 @@ pub const SHOWN: &[(&str, &str, &[&str])] = &[
 
 /// What a party does not read although the door shows it to others: the inbox has tasks that wait on the party.
 pub const LESS: &[(&str, &str, &str, &[&str])] = &[
-    ("inbox", "buyer", "title", &["cancelled", "withdrawn", "timed", "short", "panelled", "erased", "alone"]),
-    ("inbox", "platform", "title", &["late", "withdrawn", "timed", "short", "signed", "panelled", "erased"]),
+    (
+        "inbox",
+        "buyer",
+        "title",
+        &["cancelled", "withdrawn", "timed", "short", "panelled", "staffed", "erased", "alone"],
+    ),
+    ("inbox", "platform", "title", &["late", "withdrawn", "timed", "short", "signed", "panelled", "staffed", "erased"]),
     ("inbox", "partner", "title", &["signed"]),
 ];
 
