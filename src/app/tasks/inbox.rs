@@ -9,6 +9,7 @@ use crate::app::base::Base;
 use crate::app::error::Error;
 use crate::app::workflows::Workflows;
 use crate::clock::Clock;
+use crate::domain::absence::Moment;
 use crate::domain::task::decide;
 use crate::domain::task::seats;
 use crate::domain::task::trail::KINDS;
@@ -126,7 +127,7 @@ impl Inbox {
         // Fetch one extra row to learn whether there are more than the limit.
         let queues = inbox::queues(&self.pool, assignee(caller), COUNTED + 1).await?;
         let counts = counts(&queues, reads_workflow(caller.party()));
-        let queues = self.chosen(queues, filter).await?;
+        let queues = self.chosen(caller, queues, filter).await?;
         let Found { items, claims, next } = self.page((caller, &queues), filter, (after, limit)).await?;
         Ok(Reviews { items, claims, counts, next })
     }
@@ -199,19 +200,25 @@ impl Inbox {
     }
 
     /// The queues that match a filter.
-    async fn chosen(&self, queues: Vec<Queue>, filter: Filter<'_>) -> Result<Vec<Queue>, Error> {
+    async fn chosen(&self, caller: &Caller, queues: Vec<Queue>, filter: Filter<'_>) -> Result<Vec<Queue>, Error> {
+        let absences = match (filter.reviewer, caller.partner_id()) {
+            (Some(_), Some(partner)) => self.loader.absences.now(partner).await?,
+            (_, _) => Arc::default(),
+        };
+        let moment = Moment { now: self.clock.now(), absences: &absences.absences };
         let mut chosen = Vec::with_capacity(queues.len());
         for queue in queues {
             let is_asked_for = filter.workflow.is_none_or(|workflow| *workflow == queue.workflow.key)
                 && filter.stage.is_none_or(|stage| *stage == queue.stage);
-            if is_asked_for && self.may_name(&queue, filter.reviewer).await? {
+            if is_asked_for && self.may_name(&queue, filter.reviewer, moment).await? {
                 chosen.push(queue);
             }
         }
         Ok(chosen)
     }
 
-    /// Whether the task's stage names `reviewer` now or somebody that `reviewer` stands in for, and the decision is open to `decider`.
+    /// Whether the task's stage names `reviewer` now, or somebody that `reviewer` stands in for, and the
+    /// decision is open to `decider`.
     fn is_for(&self, task: &Loaded, reviewer: Option<&ActorId>, decider: Option<&Sender>) -> bool {
         let moment = task.moment(self.clock.now());
         let (workflow, task) = (&task.workflow, &task.snapshot().task);
@@ -219,14 +226,15 @@ impl Inbox {
         reviewer.is_none_or(|reviewer| seats::names(workflow, task, reviewer, moment)) && decider.is_none_or(may_decide)
     }
 
-    /// Whether tasks of the queue can name this actor: its stage does, its people may change, or
-    /// somebody may stand in for them. A queue that cannot is not read at all.
-    async fn may_name(&self, queue: &Queue, reviewer: Option<&ActorId>) -> Result<bool, Error> {
+    /// Whether tasks of the queue can name this actor, or somebody that the actor stands in for: its
+    /// stage does, or its people may change. A queue that cannot is not read at all.
+    async fn may_name(&self, queue: &Queue, reviewer: Option<&ActorId>, moment: Moment<'_>) -> Result<bool, Error> {
         let Some(reviewer) = reviewer else { return Ok(true) };
         let workflow = self.workflows.pinned(queue.partner_id, &queue.workflow).await?;
         Ok(workflow.find(&queue.stage).is_some_and(|(_, stage)| {
-            let changes = !stage.fixes_reviewers() || stage.allows_substitutes();
-            stage.names_reviewers() && (changes || stage.reviewers().any(|named| named == reviewer))
+            let stands_in = |named| stage.allows_substitutes() && moment.substitute(named) == Some(reviewer);
+            let is_theirs = |named: &ActorId| named == reviewer || stands_in(named);
+            stage.names_reviewers() && (!stage.fixes_reviewers() || stage.reviewers().any(is_theirs))
         }))
     }
 }
