@@ -169,7 +169,6 @@ impl Scope {
     }
 
     /// Whether the field `path` of `event` names the actor, before the request.
-    #[expect(clippy::wildcard_enum_match_arm, reason = "every other event names nobody but its author")]
     fn is_named(&self, event: &Event, path: &str) -> bool {
         let named: Vec<&ActorId> = match (&event.fact, path) {
             (Fact::ReviewersChanged(changed), "data.added") => changed.added.iter().flatten().collect(),

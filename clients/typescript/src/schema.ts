@@ -280,7 +280,7 @@ export interface paths {
          *     command was carried out. If it is not answered, send it again: every command has an `id`, so none
          *     is carried out twice.
          *
-         *     A partner's key needs the scope `work` or `review`.
+         *     A partner's key needs the scope `work` or `review` or `define`.
          */
         post: operations["post_events"];
         delete?: never;
@@ -897,7 +897,7 @@ export interface paths {
          *     nothing, with one exception: a decision that arrives after the task began to end is recorded,
          *     and `recorded.seq` of the refusal names its entry.
          *
-         *     A partner's key needs the scope `work` or `review`.
+         *     A partner's key needs the scope `work` or `review` or `define`.
          */
         post: operations["post_event"];
         delete?: never;
@@ -2556,6 +2556,8 @@ export interface components {
          *     - `too_deep`: The body is nested deeper than 32 levels.
          *     - `unknown_value`: It is not one of the words that are accepted.
          *     - `unknown_stage`: The workflow has no such stage.
+         *     - `unknown_panel`: The stage has no such panel.
+         *     - `unknown_reviewer`: The person may not vote there.
          *     - `unknown_revision`: The task has no such revision.
          *     - `too_long`: It is longer than allowed.
          *     - `too_many`: There are more than allowed.
@@ -4577,6 +4579,13 @@ export interface components {
              */
             return_to?: components["schemas"]["StageKey"];
         };
+        /** @description Those who may vote in a stage, or in one of its panels. */
+        StageReviewers: {
+            /** @description The panel; absent in a stage without panels. */
+            panel?: components["schemas"]["PanelKey"];
+            /** @description Who may vote. */
+            named: components["schemas"]["ActorId"][];
+        };
         /**
          * @description The time in a stage: the whole of it, and how long the task waited on each party. A party that it
          *     did not wait on counts as 0.
@@ -4642,6 +4651,11 @@ export interface components {
              *     rejecting an escalation. Default `false`.
              */
             overridden?: boolean;
+            /**
+             * @description Who may vote in it now, where that is no longer whom the definition names: for each such panel,
+             *     or for the stage. Absent where nothing differs, and once the task has ended.
+             */
+            reviewers?: components["schemas"]["StageReviewers"][];
         };
         /** @description The buyer's view of a task. */
         Status: {
@@ -8079,8 +8093,7 @@ export interface operations {
                 /**
                  * @description Omit tasks that this person of the caller's party may not decide: the person is not a named
                  *     reviewer, or may not approve. A page examines at most 500 tasks, so it can have fewer rows
-                 *     than `limit`, or none, while `next` shows that more follow. If `reviewer` names the same
-                 *     person, little is omitted.
+                 *     than `limit`, or none, while `next` shows that more follow.
                  */
                 actor?: components["schemas"]["ActorId"];
                 /** @description Only tasks at this stage. */
@@ -8093,11 +8106,11 @@ export interface operations {
                 /** @description Only tasks whose current wait is past its deadline (`true`), or is not (`false`). */
                 overdue?: boolean;
                 /**
-                 * @description Only tasks at a stage that names this person in `reviewers`, in the task's workflow version, or
-                 *     names somebody absent for whom the person stands in.
-                 *     The task's phase does not matter, nor whether the person may still decide; add `actor` for
-                 *     that. Stages that name nobody are omitted. For partners only, because the named reviewers
-                 *     are a partner's people.
+                 * @description Only tasks whose stage names this person as a reviewer, in the task's workflow version or since a
+                 *     `reviewers_changed`, or names somebody absent for whom the person stands in. The task's phase does
+                 *     not matter, nor whether the person may still decide; add `actor` for that. Stages that name nobody
+                 *     are omitted. A page examines at most 500 tasks, as with `actor`. For partners only, because the
+                 *     named reviewers are a partner's people.
                  */
                 reviewer?: components["schemas"]["ActorId"];
                 /**

@@ -215,8 +215,7 @@ fn target(bound: BoundTo) -> Target {
 
 /// Those of a task's claims that are for the decision that it waits for, by people who can still make it.
 pub(super) fn standing(task: &Loaded, found: Option<Vec<(u32, Claim)>>, now: Time) -> Vec<Claim> {
-    let moment = task.moment(now);
-    let (workflow, task) = (&task.workflow, &task.snapshot().task);
+    let (workflow, moment, task) = (&task.workflow, task.moment(now), &task.snapshot().task);
     let Some(target) = BoundTo::of(workflow, task).map(target) else { return Vec::new() };
     let places = Places::of(workflow, task, moment);
     let stands = |(seat, claim): &(u32, Claim)| {

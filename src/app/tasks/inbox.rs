@@ -17,6 +17,7 @@ use crate::domain::task::unreadable::{ListedTask, UnreadableTask};
 use crate::domain::trail::Kind;
 use crate::domain::values::id::{ActorId, PartnerId, StageKey, TaskId, WorkflowKey};
 use crate::domain::values::party::{Actor, Party, Sender};
+use crate::domain::workflow::Stage;
 use crate::store::Pool;
 use crate::store::tasks::inbox::{self, Assignee, Queue};
 
@@ -43,7 +44,7 @@ pub struct Filter<'a> {
     pub stage: Option<&'a StageKey>,
     /// Whether the current wait is past its deadline.
     pub overdue: Option<bool>,
-    /// An actor whom the task's stage names as a reviewer now, or who stands in for such a person.
+    /// An actor whom the task's stage names as a reviewer now, or who stands in for such a person now.
     pub reviewer: Option<&'a ActorId>,
     /// An actor of the caller's party: leaves out what this actor may not decide.
     pub actor: Option<&'a ActorId>,
@@ -217,25 +218,25 @@ impl Inbox {
         Ok(chosen)
     }
 
-    /// Whether the task's stage names `reviewer` now, or somebody that `reviewer` stands in for, and the
+    /// Whether the task's stage names `reviewer` now, or somebody for whom the person stands in, and the
     /// decision is open to `decider`.
     fn is_for(&self, task: &Loaded, reviewer: Option<&ActorId>, decider: Option<&Sender>) -> bool {
-        let moment = task.moment(self.clock.now());
-        let (workflow, task) = (&task.workflow, &task.snapshot().task);
-        let may_decide = |sender| decide::may_decide(workflow, task, (sender, self.dual_control), moment);
-        reviewer.is_none_or(|reviewer| seats::names(workflow, task, reviewer, moment)) && decider.is_none_or(may_decide)
+        let (workflow, moment, task) = (&task.workflow, task.moment(self.clock.now()), &task.snapshot().task);
+        let may = |sender| decide::may_decide(workflow, task, (sender, self.dual_control), moment);
+        reviewer.is_none_or(|reviewer| seats::names(workflow, task, reviewer, moment)) && decider.is_none_or(may)
     }
 
-    /// Whether tasks of the queue can name this actor, or somebody that the actor stands in for: its
-    /// stage does, or its people may change. A queue that cannot is not read at all.
+    /// Whether tasks of the queue can name this actor, or somebody for whom the actor stands in: its stage
+    /// does, or its people may change. A queue that cannot is not read at all.
     async fn may_name(&self, queue: &Queue, reviewer: Option<&ActorId>, moment: Moment<'_>) -> Result<bool, Error> {
         let Some(reviewer) = reviewer else { return Ok(true) };
         let workflow = self.workflows.pinned(queue.partner_id, &queue.workflow).await?;
-        Ok(workflow.find(&queue.stage).is_some_and(|(_, stage)| {
-            let stands_in = |named| stage.allows_substitutes() && moment.substitute(named) == Some(reviewer);
-            let is_theirs = |named: &ActorId| named == reviewer || stands_in(named);
-            stage.names_reviewers() && (!stage.fixes_reviewers() || stage.reviewers().any(is_theirs))
-        }))
+        let stands_in =
+            |stage: &Stage, named: &ActorId| stage.allows_substitutes() && moment.substitute(named) == Some(reviewer);
+        let is_theirs = |stage: &Stage| stage.reviewers().any(|named| named == reviewer || stands_in(stage, named));
+        Ok(workflow
+            .find(&queue.stage)
+            .is_some_and(|(_, stage)| stage.names_reviewers() && (!stage.fixes_reviewers() || is_theirs(stage))))
     }
 }
 

@@ -11,7 +11,7 @@ use crate::domain::task::seats::{self, Places};
 use crate::domain::task::view::{Reader, review};
 use crate::domain::task::why::{Asker, Why};
 use crate::domain::task::{PanelState, Task};
-use crate::domain::values::id::ActorId;
+use crate::domain::values::id::{ActorId, PanelKey};
 use crate::domain::values::party::{ActorRef, Party};
 use crate::domain::values::time::{Span, Time};
 
@@ -197,7 +197,7 @@ fn a_panel_is_open_again_when_its_vote_moves_to_another() {
     let Some(Fact::VoteRecorded(VoteRecorded { reopened, .. })) = play.trail.last().map(|event| &event.fact) else {
         panic!()
     };
-    assert_eq!(reopened.iter().map(|key| key.as_str()).collect::<Vec<_>>(), ["x"]);
+    assert_eq!(reopened.iter().map(PanelKey::as_str).collect::<Vec<_>>(), ["x"]);
 }
 
 #[test]

@@ -31,9 +31,10 @@ fn of_a_review(edge: &Edge) -> LinkState {
     match edge.trigger {
         Trigger::Command(kind) => match kind {
             CommandType::WorkSubmitted => LinkState::Superseded,
-            CommandType::StageApproved if has(edge, "stage_approved") => LinkState::Decided,
+            CommandType::StageApproved | CommandType::ReviewersChanged if has(edge, "stage_approved") => {
+                LinkState::Decided
+            }
             CommandType::StageRejected if has(edge, "stage_rejected") => LinkState::Decided,
-            CommandType::ReviewersChanged if has(edge, "stage_approved") => LinkState::Decided,
             CommandType::StageEscalated | CommandType::Held => LinkState::Held,
             CommandType::CancellationRequested => LinkState::Withdrawn,
             CommandType::StageApproved
@@ -128,13 +129,15 @@ fn each_kind_allows_its_commands_to_each_party() {
             (LinkKind::Decide, Some(4), "escalation_resolved"),
             (LinkKind::Task, None, of_a_task),
             (LinkKind::Inbox, None, &all),
-            (LinkKind::Console, None, ""),
+            (LinkKind::Console, None, "reviewers_changed"),
         ] {
             let reach = reach(kind, party, escalation);
             let found = CommandType::ALL.into_iter().filter(|command| reach.allows_type(*command));
             let found: Vec<_> = found.map(CommandType::as_str).collect();
             assert_eq!(found.join(" "), allowed, "{kind:?} {party:?}");
         }
+        let reads = Reach { manage: false, ..reach(LinkKind::Console, party, None) };
+        assert!(!CommandType::ALL.into_iter().any(|command| reads.allows_type(command)), "{party:?}");
     }
 }
 

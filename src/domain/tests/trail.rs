@@ -134,18 +134,7 @@ impl Reader {
                 self.overtakes = self.question.is_some();
                 self.handed_in(*revision, event);
             }
-            Fact::VoteRecorded(vote) => {
-                self.check_vote(workflow, event, vote, place);
-                assert_eq!(vote.revision, self.revision, "{place}");
-                let target = vote.return_to.as_ref().map(|key| key.as_str().to_owned());
-                let open_before = self.approved_panels(workflow);
-                self.votes.retain(|_, earlier| self.voters.get(&earlier.1) != Some(&who(event)));
-                self.votes.insert(seat(event, vote), (vote.decision, event.seq, target));
-                self.voters.insert(event.seq, who(event));
-                self.check_reopened(workflow, open_before, vote, place);
-                self.tags.extend(event.actor_tag.map(|tag| (event.seq, tag)));
-                self.check_panel(workflow, event, vote, place);
-            }
+            Fact::VoteRecorded(vote) => self.voted(workflow, event, vote, place),
             Fact::StageApproved { revision, votes, voters, .. } => {
                 assert_eq!(*revision, self.revision, "{place}: on the latest revision");
                 assert!(self.question.is_none(), "{place}: the question was closed first");
@@ -186,6 +175,19 @@ impl Reader {
             | Fact::WorkflowExpired {}
             | Fact::WorkflowFailed { .. } => self.ends(event, earlier, place),
         }
+    }
+
+    fn voted(&mut self, workflow: &Workflow, event: &Event, vote: &VoteRecorded, place: &str) {
+        self.check_vote(workflow, event, vote, place);
+        assert_eq!(vote.revision, self.revision, "{place}");
+        let target = vote.return_to.as_ref().map(|key| key.as_str().to_owned());
+        let approved_before = self.approved_panels(workflow);
+        self.votes.retain(|_, earlier| self.voters.get(&earlier.1) != Some(&who(event)));
+        self.votes.insert(seat(event, vote), (vote.decision, event.seq, target));
+        self.voters.insert(event.seq, who(event));
+        self.check_reopened(workflow, approved_before, vote, place);
+        self.tags.extend(event.actor_tag.map(|tag| (event.seq, tag)));
+        self.check_panel(workflow, event, vote, place);
     }
 
     /// Events of a task's end; the name suffices to tell apart what closes a task.

@@ -40,11 +40,11 @@ pub struct ReviewsQuery {
     workflow: Option<WorkflowKey>,
     /// Only tasks whose current wait is past its deadline (`true`), or is not (`false`).
     overdue: Option<bool>,
-    /// Only tasks whose stage names this person as a reviewer: in the task's workflow version, or since
-    /// a `reviewers_changed`, or names somebody absent for whom the person stands in. The task's phase
-    /// does not matter, nor whether the person may still decide; add `actor` for that. Stages that name
-    /// nobody are omitted. A page examines at most 500 tasks, as with `actor`. For partners only,
-    /// because the named reviewers are a partner's people.
+    /// Only tasks whose stage names this person as a reviewer, in the task's workflow version or since a
+    /// `reviewers_changed`, or names somebody absent for whom the person stands in. The task's phase does
+    /// not matter, nor whether the person may still decide; add `actor` for that. Stages that name nobody
+    /// are omitted. A page examines at most 500 tasks, as with `actor`. For partners only, because the
+    /// named reviewers are a partner's people.
     reviewer: Option<ActorId>,
     /// Omit tasks that as many people have claimed as can decide them together. A page examines at
     /// most 500 tasks, as with `actor`. Default: `false`. Not allowed for buyers, who have no claims.

@@ -1,5 +1,5 @@
-//! Erasing a person whom others let into a task, or out of it: the person did nothing there, and the trail has the id all
-//! the same.
+//! Erasing a person whom others let into a task, or out of it: the person did nothing there, and the trail has the
+//! id all the same.
 
 use serde_json::{Value, json};
 

@@ -154,6 +154,7 @@ const KINDS: &[&str] = &[
     "question_answered",
     "question_answered",
     "question_withdrawn",
+    "reviewers_changed",
     "held",
     "resumed",
     "cancellation_requested",
@@ -203,6 +204,16 @@ async fn command(parties: &Parties, id: &str, dice: &mut Dice, people: &[&str]) 
     }
     fill(kind, &task, &mut command, dice);
     (client.clone(), command)
+}
+
+/// Somebody comes to the current stage, or goes.
+fn fill_people(task: &Value, command: &mut Value, dice: &mut Dice) {
+    command["stage"] = task["stage"]["key"].clone();
+    if let Some(panels) = task["review"]["panels"].as_array().filter(|panels| !panels.is_empty()) {
+        command["panel"] = panels[dice.below(panels.len())]["key"].clone();
+    }
+    command[if dice.one_in(2) { "add" } else { "remove" }] = json!([format!("u-{}", dice.below(8))]);
+    command["reason"] = json!("Because.");
 }
 
 fn fill(kind: &str, task: &Value, command: &mut Value, dice: &mut Dice) {
@@ -257,6 +268,7 @@ fn fill(kind: &str, task: &Value, command: &mut Value, dice: &mut Dice) {
                 command["artifacts"] = artifacts;
             }
         }
+        "reviewers_changed" => fill_people(task, command, dice),
         "held" | "cancellation_requested" => command["reason"] = json!("Because."),
         "cancellation_acknowledged" if share => {
             command["in_flight"] = json!("salvaged");

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::domain::task::command::{Command, ReviewersChanged};
 use crate::domain::task::event::{self, Fact, VotePanel};
 use crate::domain::task::refusal::Refusal;
-use crate::domain::task::seats::{self, Tally};
+use crate::domain::task::seats;
 use crate::domain::task::{PanelState, PhaseName, Vote};
 use crate::domain::values::id::ActorId;
 use crate::domain::values::party::Party;
@@ -42,11 +42,16 @@ pub(super) fn change(draft: &mut Draft<'_>, command: &Command, body: &ReviewersC
         changed.reopened = seats::reopened(draft.workflow, task, group.key(), falls);
     }
     if let Some(panel) = group.panel {
-        let stays = cast.iter().filter(|vote| vote.panel.as_ref() == group.key() && !falls(vote));
-        let stays = stays.map(|vote| vote.decision);
-        let tally = seats::tally(draft.workflow, task, Group { named: Some(&named), ..group }, stays);
-        let state = if index == task.stage { Tally::state(&tally) } else { PanelState::Open };
-        changed.panel = Some(VotePanel { key: panel.key.clone(), state });
+        let stand = cast.iter().filter(|vote| vote.panel.as_ref() == group.key() && !falls(vote));
+        let decisions = stand.map(|vote| vote.decision);
+        let tally = seats::tally(draft.workflow, task, Group { named: Some(&named), ..group }, decisions);
+        let key = panel.key.clone();
+        // Of a stage that is still to come, no panel has approved.
+        changed.panel = Some(if index == task.stage {
+            VotePanel { key, state: tally.state() }
+        } else {
+            VotePanel { key, state: PanelState::Open }
+        });
     }
     draft.push(Fact::ReviewersChanged(changed), By::Sender);
     review::count_left(draft);

@@ -64,7 +64,7 @@ mod tests {
     use crate::domain::values::time::Time;
     use crate::domain::workflow::Workflow;
 
-    const NOW: Moment<'_> = Moment::without_absences(Time::from_micros(1_795_341_600_000_000));
+    const NOBODY_AWAY: Moment<'_> = Moment::without_absences(Time::from_micros(1_795_341_600_000_000));
 
     fn sender(party: Party) -> Sender {
         let actor = Some(Actor::from(ActorId::parse("u-lead").unwrap()));
@@ -95,13 +95,13 @@ mod tests {
             deadline_at: None,
             tag_secret: TagSecret::from_random([7; 16]),
         };
-        open(workflow, opening, NOW).unwrap().snapshot().clone()
+        open(workflow, opening, NOBODY_AWAY).unwrap().snapshot().clone()
     }
 
     fn change(workflow: &Workflow, task: &Snapshot, stage: &str, body: Value) -> Snapshot {
         let meta = Meta { stage: Some(StageKey::parse(stage).unwrap()), ..Meta::new(sender(Party::Partner)) };
         let command = Command::new(meta, Action::ReviewersChanged(serde_json::from_value(body).unwrap())).unwrap();
-        decide(workflow, task, Input::Party(&command), NOW).unwrap().snapshot().clone()
+        decide(workflow, task, Input::Party(&command), NOBODY_AWAY).unwrap().snapshot().clone()
     }
 
     fn view(workflow: &Workflow, snapshot: &Snapshot) -> TaskView {
@@ -113,7 +113,7 @@ mod tests {
             title: None,
             metadata: None,
         };
-        TaskView::new(workflow, &identity, snapshot, None, Reader { party: Party::Partner, moment: NOW })
+        TaskView::new(workflow, &identity, snapshot, None, Reader { party: Party::Partner, moment: NOBODY_AWAY })
     }
 
     fn shown(workflow: &Workflow, snapshot: &Snapshot) -> Value {

@@ -61,8 +61,8 @@ async fn a_stage_that_is_still_to_come_names_its_new_people_once_it_is_there() {
     assert_eq!(walk(&parties.partner, "reviewer=u-dan").await, [task]);
 }
 
-/// Of stages that nobody can change, only those that name the person are read: with a page full of others before it, the
-/// first page has the task.
+/// Of stages that nobody can change, only those that name the person are read: with a page full of others before it,
+/// the first page has the task.
 #[tokio::test]
 async fn stages_that_keep_their_people_are_not_read_for_others() {
     let parties = Parties::start().await;
