@@ -176,7 +176,7 @@ async fn a_substitute_decides_and_everybody_who_may_reads_for_whom() {
     let allowed = why["you"].as_array().unwrap().iter().find(|you| you["command"] == "stage_approved").unwrap();
     assert_eq!(allowed["allowed"], true, "{allowed}");
     for filter in ["reviewer=u-dora", "actor=u-dora"] {
-        assert_eq!(inbox(&parties, filter).await, [task.clone()], "{filter}");
+        assert_eq!(inbox(&parties, filter).await, std::slice::from_ref(&task), "{filter}");
     }
     assert_eq!(inbox(&parties, "reviewer=u-eve").await, Vec::<String>::new());
     let claim = json!({ "actor": { "id": "u-dora" } });
