@@ -117,6 +117,17 @@ fn query(world: &World, operation: &Operation, caller: &Client) -> String {
     }
 }
 
+/// What of an answer must be the same. The cursor of the feed holds how far transactions have come where it was
+/// read: whatever takes an id on the primary after the standby has caught up, such as a vacuum, moves it there first.
+fn comparable(operation: &Operation, answer: &Answer) -> String {
+    if operation.id != "list_events" {
+        return answer.text.clone();
+    }
+    let mut page = answer.body.clone();
+    assert!(page["next"].take().is_string(), "{}", answer.text);
+    page.to_string()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_report_is_the_same_from_a_standby() {
     let world = World::start(&[]).await;
@@ -149,7 +160,8 @@ async fn every_report_is_the_same_from_a_standby() {
             let (there, here) = (caller.get(&path).await, reader.get(&path).await);
             assert_eq!((here.status, code(&here)), (there.status, code(&there)), "{path}: {}", here.text);
             if there.status == 200 {
-                assert_eq!((here.text, here.headers.get("etag")), (there.text, there.headers.get("etag")), "{path}");
+                let [shown, expected] = [&here, &there].map(|answer| comparable(operation, answer));
+                assert_eq!((shown, here.headers.get("etag")), (expected, there.headers.get("etag")), "{path}");
                 read += 1;
             }
         }

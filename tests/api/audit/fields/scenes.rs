@@ -69,9 +69,9 @@ async fn away(story: &Story, person: &str, substitute: Option<&str>) {
 /// one answers the partner's own call for somebody who is away.
 async fn other_people(story: &mut Story) {
     let task = &story.open("staffed", "w-staffed").await;
-    away(story, "stand-in", Some("<stand-in/id>")).await;
-    story.step(("partner", "stand-in"), task, at("stage_approved", ("a", 1, 0))).await;
-    let change = json!({ "type": "reviewers_changed", "stage": "a", "panel": "y", "add": ["<stand-in/id>"],
+    away(story, "stand-in", Some("<staff/id>")).await;
+    story.step(("partner", "staff"), task, at("stage_approved", ("a", 1, 0))).await;
+    let change = json!({ "type": "reviewers_changed", "stage": "a", "panel": "y", "add": ["<id>"],
         "remove": ["<removed>"], "reason": "<reason>" });
     story.step(("partner", "staff"), task, change).await;
     away(story, "stand-in", Some("<again/id>")).await;
