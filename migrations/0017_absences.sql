@@ -39,18 +39,3 @@ comment on column absences.set_at is 'When it was set, by the entry in the partn
 
 grant select, insert, update, delete on absences to stagegate_app;
 grant update (absences_version) on partners to stagegate_app;
-
--- Whom the entries of trails name, as before, and in whose seat somebody voted or approved.
-create or replace view task_people as
-    select event.task_id, event.party, named.actor
-    from task_events event
-    cross join lateral (
-        select event.personal -> 'actor.id' ->> 1
-        union all
-        select event.personal -> 'data.for' ->> 1 where event.type in ('task.vote_recorded', 'task.escalation_resolved')
-        union all
-        select json_array_elements_text(case json_typeof(event.personal -> list.path -> 1) when 'array' then event.personal -> list.path -> 1 else '[]' end)
-        from (values ('data.added'), ('data.removed')) list (path)
-        where event.type = 'task.reviewers_changed'
-    ) named (actor)
-    where named.actor is not null;

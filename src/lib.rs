@@ -42,7 +42,7 @@
 //! | workflows, simulations | [`domain::workflow`] | [`store::workflows`] | [`app::workflows`] | `routes/workflows.rs`, `simulations.rs` |
 //! | statistics of closed tasks | [`domain::analytics`], [`domain::task::facts`] | [`store::analytics`] | [`app::analytics`] | `routes/analytics.rs` |
 //! | partners and their keys | [`domain::partner`] | [`store::partners`] | [`app::partners`] | `routes/partners.rs`, `keys.rs` |
-//! | absences of people, and who stands in | [`domain::absence`], `domain/partner/absences.rs` | [`store::absences`] | [`app::absences`] | `routes/absences.rs` |
+//! | absences, and who stands in | [`domain::absence`], `domain/partner/absences.rs` | [`store::absences`] | [`app::absences`] | `routes/absences.rs` |
 //! | links for people, and their sessions | [`domain::link`] | [`store::links`] | [`app::links`] | `routes/links.rs` |
 //! | erasures | [`domain::erasure`] | [`store::erasures`] | [`app::erasures`] | `routes/erasures.rs` |
 //! | retention | | [`store::retention`] | [`app::retention`] | |

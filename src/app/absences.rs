@@ -89,12 +89,13 @@ impl Absences {
             let known = store::absences::find_to_change(&self.pool, partner, actor, now).await?;
             let known = known.ok_or(Error::NotFound)?;
             let fact = absences::remove(known.absence.as_ref(), actor, now);
-            let Some(fact) = fact else { return Ok(Some(())) };
+            let Some(fact) = fact else { return Ok(Some(false)) };
             let append = self.journal.append(&author, (partner, Some(&known.end)), vec![fact]);
-            Ok(store::absences::remove(&self.pool, actor, &append).await?.then_some(()))
+            Ok(store::absences::remove(&self.pool, actor, &append).await?.then_some(true))
         };
-        self.journal.retry_on_conflict(partner, attempt).await?;
-        tracing::info!(%partner, by = %caller.credential_id(), "absence removed");
+        if self.journal.retry_on_conflict(partner, attempt).await? {
+            tracing::info!(%partner, by = %caller.credential_id(), "absence removed");
+        }
         Ok(())
     }
 

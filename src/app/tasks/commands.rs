@@ -1,10 +1,9 @@
 //! The single write path, for commands of parties and of the timer. All entry points use it.
 //!
 //! It reads the task with the absences of its partner, decides, and writes with the versions of both as
-//! the guard. If another writer was
-//! faster, it waits for its turn, reads and decides again. A task that this replica has just
-//! written is not read first, but a refusal is then confirmed on the stored state. The loop runs in
-//! a task of its own, so that a client that disconnects cannot interrupt a write.
+//! the guard. If another writer was faster, it waits for its turn, reads and decides again. A task that
+//! this replica has just written is not read first, but a refusal is then confirmed on the stored state.
+//! The loop runs in a task of its own, so that a client that disconnects cannot interrupt a write.
 
 use std::sync::Arc;
 

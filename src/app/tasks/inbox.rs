@@ -17,7 +17,6 @@ use crate::domain::task::unreadable::{ListedTask, UnreadableTask};
 use crate::domain::trail::Kind;
 use crate::domain::values::id::{ActorId, PartnerId, StageKey, TaskId, WorkflowKey};
 use crate::domain::values::party::{Actor, Party, Sender};
-use crate::domain::workflow::Stage;
 use crate::store::Pool;
 use crate::store::tasks::inbox::{self, Assignee, Queue};
 
@@ -226,17 +225,12 @@ impl Inbox {
         reviewer.is_none_or(|reviewer| seats::names(workflow, task, reviewer, moment)) && decider.is_none_or(may)
     }
 
-    /// Whether tasks of the queue can name this actor, or somebody for whom the actor stands in: its stage
-    /// does, or its people may change. A queue that cannot is not read at all.
+    /// Whether tasks of the queue can name this actor, or somebody for whom the actor stands in. A queue
+    /// that cannot is not read at all.
     async fn may_name(&self, queue: &Queue, reviewer: Option<&ActorId>, moment: Moment<'_>) -> Result<bool, Error> {
         let Some(reviewer) = reviewer else { return Ok(true) };
         let workflow = self.workflows.pinned(queue.partner_id, &queue.workflow).await?;
-        let stands_in =
-            |stage: &Stage, named: &ActorId| stage.allows_substitutes() && moment.substitute(named) == Some(reviewer);
-        let is_theirs = |stage: &Stage| stage.reviewers().any(|named| named == reviewer || stands_in(stage, named));
-        Ok(workflow
-            .find(&queue.stage)
-            .is_some_and(|(_, stage)| stage.names_reviewers() && (!stage.fixes_reviewers() || is_theirs(stage))))
+        Ok(workflow.find(&queue.stage).is_some_and(|(_, stage)| seats::may_name(stage, reviewer, moment)))
     }
 }
 

@@ -1,12 +1,10 @@
 //! `evolve`: the only code that changes a [`Task`]. It uses nothing but its arguments, so that
 //! folding the events reproduces the state.
 
-use chrono::TimeDelta;
-
 use crate::domain::values::id::{ActorId, PanelKey};
 use crate::domain::values::party::{ActorRef, Party};
 use crate::domain::values::time::Time;
-use crate::domain::workflow::{ClockKind, Stage, StageDeadline, Submission, Workflow};
+use crate::domain::workflow::{ClockKind, Stage, Submission, Workflow};
 
 use super::event::{
     ClockTimes, EscalationResolved, Event, Fact, Opened, QuestionAsked, QuestionEnd, Resolution, ReviewersChanged,
@@ -15,9 +13,12 @@ use super::event::{
 use super::question::{AnswerClock, ClosedQuestion, Question, Questions};
 use super::{
     Asked, Cause, Checkpoint, Clock, Closed, Decision, Escalation, FORMAT, Hold, Item, Ledger, Open, Outcome,
-    PanelState, PausedClock, PausedReview, Phase, Raiser, Record, ResponseClock, Review, Tally, Task, Verdict, Vote,
-    WindDown,
+    PanelState, PausedClock, Phase, Raiser, Record, ResponseClock, Review, Tally, Task, Verdict, Vote, WindDown,
 };
+
+mod clocks;
+
+use clocks::{counts_work, pause, pause_clock, resume_answer, resume_clock, start_clock, stop_answer};
 
 /// The task after `event`. `None` stands for a task that is not opened yet.
 ///
@@ -444,81 +445,6 @@ fn actor_ref(event: &Event) -> Option<ActorRef> {
 fn platform_raiser(event: &Event) -> Option<Raiser> {
     let actor = actor_ref(event).filter(|actor| actor.party == Party::Platform)?;
     Some(Raiser { actor, credential_id: event.credential_id.clone()? })
-}
-
-/// Starts the reviewers' clock, with the event's times if it counts working time.
-fn start_clock(deadline: Option<&StageDeadline>, at: Time, times: Option<&ClockTimes>) -> Clock {
-    let Some(deadline) = deadline else { return Clock::Unbounded };
-    if let Some(times) = times {
-        return running(times);
-    }
-    let due_at = at + deadline.within.delta();
-    let mut remind_at: Vec<Time> = deadline.remind_before.iter().map(|before| due_at - before.delta()).collect();
-    remind_at.sort_unstable();
-    Clock::Running { due_at, remind_at }
-}
-
-fn pause(stage: &Stage, review: &Review, at: Time) -> PausedReview {
-    PausedReview { votes: review.votes.clone(), clock: pause_clock(counts_work(stage), &review.clock, at) }
-}
-
-fn pause_clock(counts_work: bool, clock: &Clock, at: Time) -> PausedClock {
-    let left = |time: Time| (time - at).num_microseconds().unwrap_or(i64::MAX);
-    match clock {
-        Clock::Unbounded => PausedClock::Unbounded,
-        Clock::Running { due_at, remind_at } if counts_work => {
-            PausedClock::StoppedWork { due_at: *due_at, remind_at: remind_at.clone(), stopped_at: at }
-        }
-        Clock::Running { due_at, remind_at } => PausedClock::Stopped {
-            left: left(*due_at),
-            remind_left: remind_at.iter().map(|time| left(*time)).collect(),
-        },
-        Clock::Passed { due_at } => PausedClock::Passed { due_at: *due_at },
-        Clock::Paused { clock } => clock.clone(),
-    }
-}
-
-fn stop_answer(clock: AnswerClock, counts_work: bool, at: Time) -> AnswerClock {
-    match clock {
-        AnswerClock::Running { due_at } if counts_work => AnswerClock::StoppedWork { due_at, stopped_at: at },
-        AnswerClock::Running { due_at } => {
-            AnswerClock::Stopped { left: (due_at - at).num_microseconds().unwrap_or(i64::MAX) }
-        }
-        AnswerClock::Stopped { .. } | AnswerClock::StoppedWork { .. } => clock,
-    }
-}
-
-fn resume_answer(clock: AnswerClock, at: Time, answer_due_at: Option<Time>) -> AnswerClock {
-    let due_at = match clock {
-        AnswerClock::Running { due_at } => due_at,
-        AnswerClock::Stopped { left } => at + TimeDelta::microseconds(left),
-        // The event that resumes the task states its end.
-        AnswerClock::StoppedWork { due_at, .. } => answer_due_at.unwrap_or(due_at),
-    };
-    AnswerClock::Running { due_at }
-}
-
-fn counts_work(stage: &Stage) -> bool {
-    stage.deadline.as_ref().is_some_and(|deadline| deadline.clock == ClockKind::Business)
-}
-
-fn running(times: &ClockTimes) -> Clock {
-    Clock::Running { due_at: times.due_at, remind_at: times.remind_at.clone() }
-}
-
-fn resume_clock(clock: &PausedClock, at: Time, times: Option<&ClockTimes>) -> Clock {
-    let then = |left: i64| at + TimeDelta::microseconds(left);
-    match clock {
-        PausedClock::Unbounded => Clock::Unbounded,
-        PausedClock::Stopped { left, remind_left } => {
-            Clock::Running { due_at: then(*left), remind_at: remind_left.iter().map(|left| then(*left)).collect() }
-        }
-        // The event that resumes the review states its end.
-        PausedClock::StoppedWork { due_at, remind_at, .. } => {
-            times.map_or_else(|| Clock::Running { due_at: *due_at, remind_at: remind_at.clone() }, running)
-        }
-        PausedClock::Passed { due_at } => Clock::Passed { due_at: *due_at },
-    }
 }
 
 impl Stage {

@@ -162,6 +162,14 @@ pub(in crate::domain) fn named<'a>(workflow: &'a Workflow, task: &'a Task) -> Op
     Some(people?.into_iter().flatten().collect())
 }
 
+/// Whether a task at this stage can name this actor, or somebody for whom the actor stands in: the
+/// definition does, or lets the people change.
+pub fn may_name(stage: &Stage, actor: &ActorId, moment: Moment<'_>) -> bool {
+    let stands_in = |named: &ActorId| stage.allows_substitutes() && moment.substitute(named) == Some(actor);
+    let is_theirs = || stage.reviewers().any(|named| named == actor || stands_in(named));
+    stage.names_reviewers() && (!stage.fixes_reviewers() || is_theirs())
+}
+
 /// Whether the current stage names this actor of the reviewing party, as its people are now, or somebody
 /// absent for whom the actor stands in.
 pub fn names(workflow: &Workflow, task: &Task, actor: &ActorId, moment: Moment<'_>) -> bool {

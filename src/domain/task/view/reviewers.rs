@@ -32,7 +32,10 @@ impl StageView {
 
 /// The groups of the stage with this index whose people differ from the definition's, in its order.
 pub(super) fn changed(workflow: &Workflow, task: &Task, stage: usize) -> Vec<ReviewersView> {
-    let Some(definition) = workflow.stages.get(stage) else { return Vec::new() };
+    let Some((definition, record)) = workflow.stages.get(stage).zip(task.stages.get(stage)) else { return Vec::new() };
+    if record.reviewers.is_empty() {
+        return Vec::new();
+    }
     let groups = definition.groups().zip(seats::groups_of(workflow, task, stage));
     let differing = groups.filter_map(|(before, now)| {
         let named = now.named.filter(|named| !is_same(before.named.unwrap_or_default(), named))?;

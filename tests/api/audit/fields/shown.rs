@@ -16,23 +16,7 @@ const QUESTIONS: &[&str] = &[
 /// Problems show none.
 pub const SHOWN: &[(&str, &str, &[&str])] = &[
     ("inbox", "data.workflow", &[]),
-    (
-        "inbox",
-        "title",
-        &[
-            "opening",
-            "cancelled",
-            "late",
-            "withdrawn",
-            "timed",
-            "short",
-            "signed",
-            "panelled",
-            "staffed",
-            "erased",
-            "alone",
-        ],
-    ),
+    ("inbox", "title", TASKS),
     ("status", "message", &["update"]),
     // A hold's reason; and the question, where the buyer is asked. One that is handed over is asked in the words of
     // the advice.
@@ -44,40 +28,8 @@ pub const SHOWN: &[(&str, &str, &[&str])] = &[
     ("status", "summary", WORKS),
     ("status", "artifact", WORKS),
     ("task", "data.workflow", &[]),
-    (
-        "task",
-        "title",
-        &[
-            "opening",
-            "cancelled",
-            "late",
-            "withdrawn",
-            "timed",
-            "short",
-            "signed",
-            "panelled",
-            "staffed",
-            "erased",
-            "alone",
-        ],
-    ),
-    (
-        "task",
-        "metadata",
-        &[
-            "opening",
-            "cancelled",
-            "late",
-            "withdrawn",
-            "timed",
-            "short",
-            "signed",
-            "panelled",
-            "staffed",
-            "erased",
-            "alone",
-        ],
-    ),
+    ("task", "title", TASKS),
+    ("task", "metadata", TASKS),
     ("task", "message", &["update"]),
     ("task", "reason", &["hold a question"]),
     ("task", "question", QUESTIONS),
@@ -143,6 +95,19 @@ pub const LESS: &[(&str, &str, &str, &[&str])] = &[
     ("inbox", "partner", "title", &["signed"]),
 ];
 
+const TASKS: &[&str] = &[
+    "opening",
+    "cancelled",
+    "late",
+    "withdrawn",
+    "timed",
+    "short",
+    "signed",
+    "panelled",
+    "staffed",
+    "erased",
+    "alone",
+];
 const WORKS: &[&str] = &["first work", "second work", "third work", "fourth work", "fifth work"];
 const VOTES: &[&str] = &["cancelled work", "shared vote", "first yes", "late first yes", "stays"];
 const REJECTIONS: &[&str] =
