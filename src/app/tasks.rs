@@ -164,9 +164,10 @@ impl Tasks {
         let (decisions, clock) = (self.decisions.clone(), self.clock.clone());
         let (loader, writes) = (Arc::clone(&self.loader), Arc::clone(&self.writes));
         // The write continues if the caller disconnects.
-        let write =
-            async move { open_new(&decisions, &clock, (&loader, &writes), (&pinned.workflow, opening, &new)).await };
-        let write = tokio::spawn(Box::pin(spans::follow(write.in_current_span())));
+        let write = Box::pin(async move {
+            open_new(&decisions, &clock, (&loader, &writes), (&pinned.workflow, opening, &new)).await
+        });
+        let write = tokio::spawn(spans::follow(write.in_current_span()));
         write.await.map_err(|fault| Error::Internal(Arc::new(fault)))?
     }
 

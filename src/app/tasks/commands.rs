@@ -134,9 +134,9 @@ impl Commands {
     ) -> Result<Answer, Error> {
         let (commands, party) = (Arc::clone(self), caller.party());
         caller.check_reach(&request.command).map_err(|refusal| refused(party, &target.task, refusal))?;
-        let write = async move { commands.decide_with_retries(party, target, &request).await };
-        // Boxed: a spawned future is moved several times, and this one has ten kilobytes.
-        let write = tokio::spawn(Box::pin(spans::follow(write.in_current_span())));
+        // Boxed first: whatever wraps or spawns a future moves it, and this one has ten kilobytes.
+        let write = Box::pin(async move { commands.decide_with_retries(party, target, &request).await });
+        let write = tokio::spawn(spans::follow(write.in_current_span()));
         write.await.map_err(|fault| Error::Internal(Arc::new(fault)))?
     }
 

@@ -43,7 +43,9 @@ impl TagSecret {
         let mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes a key of any length");
         let mac = mac.chain_update(actor.party.as_str()).chain_update(":").chain_update(actor.id.key());
         let code = mac.finalize().into_bytes();
-        ActorTag(std::array::from_fn(|index| code[index]))
+        let mut tag = [0; 16];
+        tag.copy_from_slice(&code[..16]);
+        ActorTag(tag)
     }
 }
 
@@ -56,7 +58,7 @@ impl fmt::Debug for TagSecret {
 
 impl fmt::Display for ActorTag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex::encode(self.0))
+        f.write_str(digits(&self.0, &mut [0; 32]))
     }
 }
 
@@ -68,7 +70,7 @@ impl fmt::Debug for ActorTag {
 
 impl Serialize for TagSecret {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&hex::encode(self.0))
+        serializer.serialize_str(digits(&self.0, &mut [0; 32]))
     }
 }
 
@@ -80,7 +82,7 @@ impl<'de> Deserialize<'de> for TagSecret {
 
 impl Serialize for ActorTag {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&hex::encode(self.0))
+        serializer.serialize_str(digits(&self.0, &mut [0; 32]))
     }
 }
 
@@ -88,6 +90,12 @@ impl<'de> Deserialize<'de> for ActorTag {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         sixteen(deserializer).map(Self)
     }
+}
+
+/// Sixteen bytes as 32 lower-case hexadecimal digits.
+fn digits<'a>(bytes: &[u8; 16], text: &'a mut [u8; 32]) -> &'a str {
+    hex::encode_to_slice(bytes, text).expect("a byte has two digits");
+    str::from_utf8(text).expect("digits are ASCII")
 }
 
 fn sixteen<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[u8; 16], D::Error> {

@@ -30,7 +30,7 @@ impl Snapshot {
         };
         let task = evolve(workflow, task, event);
         notes.apply(&task, event);
-        let mut status = Status::after(workflow, &task, &notes, status, event.recorded_at);
+        let mut status = Status::after(workflow, &task, &notes, status.as_ref(), event.recorded_at);
         if let Fact::PersonalDataErased(erased) = &event.fact {
             (status.version, status.updated_at) = (erased.status_version, erased.status_updated_at);
         }

@@ -253,14 +253,14 @@ impl Status {
         workflow: &Workflow,
         task: &Task,
         notes: &Notes,
-        earlier: Option<Self>,
+        earlier: Option<&Self>,
         at: Time,
     ) -> Self {
         let mut status = Self::render(workflow, task, notes, at);
         if let Some(earlier) = earlier {
             let (version, updated_at) = (status.version, status.updated_at);
             (status.version, status.updated_at) = (earlier.version, earlier.updated_at);
-            if status == earlier {
+            if status == *earlier {
                 return status;
             }
             (status.version, status.updated_at) = (version, updated_at);

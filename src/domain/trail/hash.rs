@@ -55,10 +55,12 @@ impl Hash {
     /// The root of a Merkle tree as in RFC 6962 over already hashed leaves.
     pub(in crate::domain) fn of_tree(mut level: Vec<Self>) -> Self {
         while level.len() > 1 {
-            level = level
-                .chunks(2)
-                .map(|pair| if let [left, right] = pair { left.beside(right) } else { pair[0] })
-                .collect();
+            let half = level.len().div_ceil(2);
+            for at in 0..half {
+                let left = level[2 * at];
+                level[at] = level.get(2 * at + 1).map_or(left, |right| left.beside(right));
+            }
+            level.truncate(half);
         }
         level.pop().unwrap_or_else(|| Self(Sha256::digest([]).into()))
     }
@@ -102,7 +104,9 @@ impl Salts {
 
     pub(in crate::domain) fn of(&self, path: &str) -> Salt {
         let code = self.0.clone().chain_update(path).finalize().into_bytes();
-        Salt(std::array::from_fn(|index| code[index]))
+        let mut salt = [0; 16];
+        salt.copy_from_slice(&code[..16]);
+        Salt(salt)
     }
 }
 

@@ -60,7 +60,7 @@ macro_rules! key {
     ($($(#[$doc:meta])* $name:ident;)*) => {$(
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
+        #[serde(try_from = "String")]
         pub struct $name(String);
 
         impl $name {
@@ -80,12 +80,6 @@ macro_rules! key {
             type Error = InvalidKey;
             fn try_from(key: String) -> Result<Self, InvalidKey> {
                 Self::parse(key)
-            }
-        }
-
-        impl From<$name> for String {
-            fn from(key: $name) -> Self {
-                key.0
             }
         }
 

@@ -23,7 +23,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 
 use icu_normalizer::ComposingNormalizerBorrowed;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use uuid::Uuid;
@@ -44,8 +44,8 @@ const RESERVED: [&str; 3] = ["service", "system", "stagegate"];
 const ERASED: &str = "erased-";
 
 /// A party's own name for a person or program: opaque, compared together with the party, by its [key](ActorId::key).
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "String")]
 pub struct ActorId {
     text: String,
     /// The key, if it differs from the text.
@@ -224,9 +224,9 @@ impl TryFrom<String> for ActorId {
     }
 }
 
-impl From<ActorId> for String {
-    fn from(id: ActorId) -> Self {
-        id.text
+impl Serialize for ActorId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.text)
     }
 }
 

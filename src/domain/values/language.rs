@@ -10,7 +10,7 @@ use super::outside::nothing_to_check;
 
 /// A language tag of BCP 47, such as `de` or `en-GB`; at most 35 characters.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[serde(try_from = "String")]
 pub struct Language(String);
 
 /// A text that is no language tag.
@@ -46,12 +46,6 @@ impl TryFrom<String> for Language {
 
     fn try_from(tag: String) -> Result<Self, InvalidLanguage> {
         Self::parse(tag)
-    }
-}
-
-impl From<Language> for String {
-    fn from(language: Language) -> Self {
-        language.0
     }
 }
 

@@ -12,7 +12,7 @@ use super::outside::{Faults, FromOutside};
 
 /// Text of 1 to `MAX` characters (Unicode scalar values), of one line unless `MULTILINE` is [`LINES`].
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[serde(try_from = "String")]
 pub struct Text<const MAX: usize, const MULTILINE: bool = false>(String);
 
 /// Marks a text that may have line breaks and tabs.

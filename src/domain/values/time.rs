@@ -4,12 +4,14 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::{Add, Sub};
 
-use chrono::{DateTime, Datelike, FixedOffset, SecondsFormat, TimeDelta, Timelike, Utc};
+use chrono::{DateTime, Datelike, SecondsFormat, TimeDelta, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
 
 use super::outside::nothing_to_check;
+
+mod rfc3339;
 
 nothing_to_check!(Time);
 
@@ -63,20 +65,27 @@ impl Sub for Time {
 
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.utc().to_rfc3339_opts(SecondsFormat::AutoSi, true))
+        let utc = self.utc();
+        match rfc3339::Text::of(&utc) {
+            Some(text) => f.write_str(text.as_str()),
+            None => f.write_str(&utc.to_rfc3339_opts(SecondsFormat::AutoSi, true)),
+        }
     }
 }
 
 impl Serialize for Time {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        match rfc3339::Text::of(&self.utc()) {
+            Some(text) => serializer.serialize_str(text.as_str()),
+            None => serializer.collect_str(self),
+        }
     }
 }
 
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Cow::<'de, str>::deserialize(deserializer)?;
-        let time = parse_rfc3339(&text)
+        let time = rfc3339::parse(&text)
             .ok_or_else(|| de::Error::custom("must be an RFC 3339 date and time, such as 2026-11-22T10:00:00Z"))?;
         // The conversion to UTC can change the year. RFC 3339 allows four digits, and stored times
         // must load again.
@@ -85,33 +94,6 @@ impl<'de> Deserialize<'de> for Time {
         }
         Ok(Self(time.timestamp_micros()))
     }
-}
-
-/// Parses a `date-time` of RFC 3339, section 5.6. chrono checks the ranges but also accepts other
-/// forms, such as a space for the `T` or a typographic minus.
-fn parse_rfc3339(text: &str) -> Option<DateTime<FixedOffset>> {
-    const FORM: &[u8] = b"0000-00-00T00:00:00";
-    let (seconds, rest) = text.as_bytes().split_at_checked(FORM.len())?;
-    let fits = |(byte, form): (&u8, &u8)| match form {
-        b'0' => byte.is_ascii_digit(),
-        form => byte.eq_ignore_ascii_case(form),
-    };
-    let fraction = rest.strip_prefix(b".").map_or(0, |rest| 1 + rest.iter().take_while(|b| b.is_ascii_digit()).count());
-    let is_zone = matches!(
-        &rest[fraction..],
-        b"Z" | b"z"
-            | [b'+' | b'-', b'0'..=b'1', b'0'..=b'9', b':', b'0'..=b'5', b'0'..=b'9']
-            | [b'+' | b'-', b'2', b'0'..=b'3', b':', b'0'..=b'5', b'0'..=b'9']
-    );
-    if !seconds.iter().zip(FORM).all(fits) || fraction == 1 || !is_zone {
-        return None;
-    }
-    let time = DateTime::parse_from_rfc3339(text).ok()?;
-    // A leap second is the last second of a month in UTC (section 5.7); anywhere else it is a
-    // mistake.
-    let (is_leap, utc) = (time.nanosecond() >= 1_000_000_000, time.to_utc());
-    let ends_month = utc.hour() == 23 && utc.minute() == 59 && (utc + TimeDelta::seconds(2)).day() == 1;
-    (!is_leap || ends_month).then_some(time)
 }
 
 impl utoipa::PartialSchema for Time {

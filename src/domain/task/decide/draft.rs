@@ -169,7 +169,7 @@ impl<'a> Draft<'a> {
     pub(super) fn finish(self, late: Option<Refusal>) -> Transition {
         let mut snapshot = self.snapshot.expect("a draft begins with a task or opens one");
         let Snapshot { task, notes, status } = &mut snapshot;
-        let earlier = (self.expected_version > 0).then(|| status.clone());
+        let earlier = Some(&*status).filter(|_| self.expected_version > 0);
         *status = Status::after(self.workflow, task, notes, earlier, self.moment.now);
         Transition { expected_version: self.expected_version, events: self.events, snapshot, late }
     }

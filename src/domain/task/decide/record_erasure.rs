@@ -12,8 +12,7 @@ use super::draft::{By, Draft};
 pub(super) fn record(draft: &mut Draft<'_>, erasure: &Erasure) {
     let snapshot = draft.snapshot();
     let earlier = &snapshot.status;
-    let status =
-        Status::after(draft.workflow, &snapshot.task, &snapshot.notes, Some(earlier.clone()), draft.moment.now);
+    let status = Status::after(draft.workflow, &snapshot.task, &snapshot.notes, Some(earlier), draft.moment.now);
     let (status_version, status_updated_at) = if status == *earlier {
         (earlier.version, earlier.updated_at)
     } else {

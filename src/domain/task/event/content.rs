@@ -28,7 +28,7 @@ pub struct Artifact {
 
 /// A SHA-256 digest as 64 lower-case hexadecimal digits.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(try_from = "String", into = "String")]
+#[serde(try_from = "String")]
 #[schema(value_type = String, pattern = "^[0-9a-f]{64}$")]
 pub struct Sha256Hex(String);
 
@@ -53,7 +53,7 @@ impl From<Sha256Hex> for String {
 
 /// An absolute https URL of at most 2,000 characters, without user name or password.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(try_from = "String", into = "String")]
+#[serde(try_from = "String")]
 #[schema(value_type = String, pattern = "^https://", max_length = 2000)]
 pub struct HttpsUrl(Link);
 

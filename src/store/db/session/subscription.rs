@@ -40,7 +40,7 @@ impl Subscription {
     /// Waits for the next payload. Returns `None` after `silence` without one, once the server has
     /// answered a ping.
     pub(in crate::store) async fn next(&mut self, silence: Duration) -> Result<Option<String>, sqlx::Error> {
-        if let Ok(received) = timeout(silence, self.listener().try_recv()).await {
+        if let Ok(received) = timeout(silence, Box::pin(self.listener().try_recv())).await {
             let lost = || sqlx::Error::Io(std::io::ErrorKind::ConnectionAborted.into());
             return Ok(Some(received?.ok_or_else(lost)?.payload().to_owned()));
         }
