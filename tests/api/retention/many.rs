@@ -1,5 +1,5 @@
-//! Many tasks are put away beside thirty-two writers. `STAGEGATE_TEST_ARCHIVED=10000` makes it ten thousand, which
-//! takes some minutes, most of them to open the tasks.
+//! Ten thousand tasks are put away beside thirty-two writers, which takes more than a minute, most of it to open the
+//! tasks. `STAGEGATE_TEST_ARCHIVED` sets another number.
 
 use std::fs;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ const WRITERS: usize = 32;
 
 /// How many tasks are put away.
 fn tasks_to_archive() -> usize {
-    setting("STAGEGATE_TEST_ARCHIVED").map_or(1_000, |tasks| tasks.parse().unwrap())
+    setting("STAGEGATE_TEST_ARCHIVED").map_or(10_000, |tasks| tasks.parse().unwrap())
 }
 
 /// Sends a request without comparing the answer with the contract, which takes longer than the service.
