@@ -1,10 +1,12 @@
 //! Tools of others on the contract: a linter reads it, and schemathesis tries the running service against it, with
 //! the credentials of all three parties.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde_json::Value;
 use stagegate::http::openapi;
 use tokio::process::Command;
 
@@ -42,6 +44,20 @@ async fn the_linter_has_nothing_to_say() {
         assert!(well && !said.contains("Warning was generated"), "{name}: {said}");
     }
     fs::remove_dir_all(&scratch).unwrap();
+}
+
+#[test]
+fn what_schemathesis_makes_exceptions_for_exists() {
+    let settings = fs::read_to_string(folder().join("schemathesis.toml")).unwrap();
+    let lists = settings.split("include-operation-id = [").skip(1).map(|rest| rest.split_once(']').unwrap().0);
+    let named: BTreeSet<String> =
+        lists.flat_map(|list| list.split('"').skip(1).step_by(2)).map(str::to_owned).collect();
+    let contract: Value = serde_json::from_str(&openapi::document().to_json().unwrap()).unwrap();
+    let operations =
+        contract["paths"].as_object().unwrap().values().flat_map(|path| path.as_object().unwrap().values());
+    let known: BTreeSet<String> =
+        operations.filter_map(|operation| Some(operation["operationId"].as_str()?.to_owned())).collect();
+    assert!(!named.is_empty() && named.is_subset(&known), "{:?}", named.difference(&known));
 }
 
 #[tokio::test]
