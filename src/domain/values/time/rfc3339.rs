@@ -32,7 +32,7 @@ impl Text {
         // The fraction has 0, 3 or 6 digits.
         let end = match micros {
             0 => 19,
-            _ if micros % 1_000 == 0 => 23,
+            _ if micros.is_multiple_of(1_000) => 23,
             _ => 26,
         };
         text[end] = b'Z';
