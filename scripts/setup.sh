@@ -204,10 +204,32 @@ venv_into() {
 
 # Where one of the following tools cannot be had, the tests that need it are reported as skipped.
 
+# The client for TypeScript names the oldest Node.js that runs it. Some distributions have an older one, and npm has the
+# programs themselves.
+ensure_newer_node() {
+    local folder="${CARGO_TARGET_DIR:-$PWD/target}/node" wanted found version=20.20.2 platform
+    if ! have node || ! have npm; then return 1; fi
+    wanted=$(sed -n 's/^.*"engines": { "node": ">=\(.*\)" }.*$/\1/p' clients/typescript/package.json)
+    found=$(node --version)
+    [ "$(printf '%s\n' "$wanted" "${found#v}" | sort -V | head -n 1)" = "$wanted" ] && return
+    case "$(uname -s)-$(uname -m)" in
+    Linux-x86_64) platform=linux-x64 ;;
+    Linux-aarch64) platform=linux-arm64 ;;
+    *) say "Node.js ${found#v} is older than $wanted: the client for TypeScript is not tested"; return 1 ;;
+    esac
+    if [ ! -x "$folder/node_modules/node-$platform/bin/node" ]; then
+        say "installing Node.js $version with npm into $folder (the client for TypeScript needs $wanted, here is ${found#v})"
+        mkdir -p "$folder"
+        npm install --prefix "$folder" --silent --no-save --ignore-scripts --no-audit --no-fund "node-$platform@$version" ||
+            { say "npm could not install it: the client for TypeScript is not tested"; return 1; }
+    fi
+    export STAGEGATE_TEST_NODE=$folder/node_modules/node-$platform/bin/node
+}
+
 # The clients are generated, built and tested with tools of npm and pip.
 ensure_clients() {
     local folder="${CARGO_TARGET_DIR:-$PWD/target}/clients"
-    if npm_into "$folder" "$PWD/clients" "the generator of TypeScript (clients)" &&
+    if ensure_newer_node && npm_into "$folder" "$PWD/clients" "the generator of TypeScript (clients)" &&
         venv_into "$folder/python" "$PWD/clients/requirements.txt" "the generator of Python (clients)"; then
         export STAGEGATE_TEST_CLIENTS=$folder
     fi
@@ -247,7 +269,7 @@ ensure_contract_tools() {
 # The official clients of the Model Context Protocol, which a test runs against the service unmodified.
 ensure_mcp_clients() {
     local folder="${CARGO_TARGET_DIR:-$PWD/target}/mcp" lists="$PWD/tests/mcp"
-    if npm_into "$folder" "$lists" "@modelcontextprotocol/sdk (official clients of MCP)" &&
+    if ensure_newer_node && npm_into "$folder" "$lists" "@modelcontextprotocol/sdk (official clients of MCP)" &&
         venv_into "$folder/python" "$lists/requirements.txt" "mcp (official clients of MCP)"; then
         export STAGEGATE_TEST_MCP=$folder
     fi

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use crate::clients;
 use crate::harness::process::{Signal, Trial, command, fetch, run, signal};
 use crate::harness::proxy::{Mode, Proxy};
+use crate::harness::settings::node;
 use crate::harness::waiting::PATIENCE;
 
 /// Longer than any test: an answer that is held back.
@@ -260,7 +261,7 @@ async fn a_script_in_typescript_that_is_killed_while_it_writes_and_started_again
     clients::install_typescript(&folder, &tools).await;
     fs::write(folder.join("killed.mjs"), TYPESCRIPT).unwrap();
     is_killed_and_started_again(&parties, |url, task, id| {
-        let mut program = Command::new("node");
+        let mut program = Command::new(node());
         program.current_dir(&folder).arg("killed.mjs").args([url, &task.to_string(), &id.to_string()]);
         program.env("PARTNER", parties.credential("PARTNER"));
         program

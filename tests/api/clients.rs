@@ -8,7 +8,7 @@ use serde_json::Value;
 use tokio::process::Command;
 
 use crate::harness::process::{Trial, run};
-use crate::harness::settings::setting;
+use crate::harness::settings::{node, setting};
 
 /// The folder of the tools, which `ensure_clients` in `scripts/setup.sh` names; none if they are not installed.
 pub fn tools() -> Option<PathBuf> {
@@ -24,6 +24,7 @@ async fn sh(script: &str, folder: &Path, tools: &Path) -> String {
     let script = format!("set -eu\n{script}");
     let mut command = Command::new("sh");
     command.args(["-c", &script]).current_dir(folder).env("TOOLS", tools).env("ROOT", env!("CARGO_MANIFEST_DIR"));
+    command.env("NODE", node());
     let (well, said) = run(&mut command).await;
     assert!(well, "{script}\n{said}");
     said
@@ -69,10 +70,10 @@ async fn the_client_for_typescript_installs_and_plays_the_story() {
         r#"
 {PACK_TYPESCRIPT}
 cp -R "$ROOT/clients/typescript/test" test
-node --test test/hand.test.js
+"$NODE" --test test/hand.test.js
 "#
     );
-    build_and_play("typescript", &build, "node node_modules/stagegate-client/dist/story.js").await;
+    build_and_play("typescript", &build, "\"$NODE\" node_modules/stagegate-client/dist/story.js").await;
 }
 
 #[tokio::test]

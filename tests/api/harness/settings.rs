@@ -6,6 +6,11 @@ pub fn setting(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
+/// A Node.js that is new enough for the client for TypeScript.
+pub fn node() -> String {
+    setting("STAGEGATE_TEST_NODE").unwrap_or_else(|| "node".to_owned())
+}
+
 /// The Python that has the libraries of the tests.
 pub fn python() -> String {
     setting("STAGEGATE_TEST_PYTHON").unwrap_or_else(|| "python3".to_owned())

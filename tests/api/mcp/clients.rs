@@ -7,7 +7,7 @@ use tokio::process::Command;
 
 use crate::harness::parties::Parties;
 use crate::harness::process::run;
-use crate::harness::settings::setting;
+use crate::harness::settings::{node, setting};
 
 use super::stdio::served;
 use super::world::Agent;
@@ -80,7 +80,7 @@ async fn the_official_client_for_typescript_works() {
     }
     // Over stdio the client does not say which version it speaks.
     for (transport, protocol) in [("http", json!("2025-11-25")), ("stdio", Value::Null)] {
-        let seen = work(Path::new("node"), &["client.mjs", transport]).await;
+        let seen = work(Path::new(&node()), &["client.mjs", transport]).await;
         assert_eq!(seen, expected(&protocol), "{transport}");
     }
 }
